@@ -1,0 +1,78 @@
+//! A header section (RFC 9110 section 6.3): field lines in wire order, duplicates and original
+//! spelling kept, in one allocation for the bytes and one for their bounds.
+
+/// Field lines in the order they were received.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    block: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+/// Where a field line lies in `block`: its name starts at `start`, its value at `value`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Fields {
+    /// Adds a field line at the end.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.block.len();
+        self.block.extend_from_slice(name);
+        self.block.extend_from_slice(value);
+        self.lines.push(Line { start, value: start + name.len(), end: self.block.len() });
+    }
+
+    /// Lengthens the value of the last field line (RFC 9112 section 5.2, obs-fold).
+    pub fn extend_last(&mut self, more: &[u8]) {
+        if let Some(last) = self.lines.last_mut() {
+            self.block.extend_from_slice(more);
+            last.end = self.block.len();
+        }
+    }
+
+    /// The name and value of each field line, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines.iter().map(|line| {
+            let part = |from, to| self.block.get(from..to).unwrap_or_default();
+            (part(line.start, line.value), part(line.value, line.end))
+        })
+    }
+
+    /// The values of every field line of this name; names are compared without case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter()
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The value of the first field line of this name.
+    #[must_use]
+    pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// The number of field lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no field line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(lines: I) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in lines {
+            fields.push(name.as_ref(), value.as_ref());
+        }
+        fields
+    }
+}

@@ -1,0 +1,100 @@
+//! HTTP messages (RFC 9110), whatever version carried them: what every HTTP parser gives and
+//! everything after it takes. Owns no grammar.
+
+use crate::fields::Fields;
+use crate::flow::Timestamp;
+
+/// The version a message was carried by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Version {
+    /// The value of `network.protocol.version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+        }
+    }
+}
+
+/// What is remarkable about how a head was written; facts for smuggling hunts (RFC 9112
+/// sections 2.2, 5.1, 5.2, 6.1 and 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Oddities {
+    /// Both Content-Length and Transfer-Encoding.
+    pub content_length_and_transfer_encoding: bool,
+    /// More than one Content-Length value.
+    pub duplicate_content_length: bool,
+    /// A line folded onto the next.
+    pub obs_fold: bool,
+    /// A line that ends in LF without CR.
+    pub bare_lf: bool,
+    /// White space between a field name and its colon.
+    pub space_before_colon: bool,
+}
+
+/// When a head was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeadTiming {
+    /// Capture time of the segment with the head's first byte.
+    pub first_byte: Timestamp,
+    /// Capture time of the segment with the head's last byte.
+    pub complete: Timestamp,
+}
+
+/// A request's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method as written, e.g. `GET`.
+    pub method: Vec<u8>,
+    /// The request target as written: origin, absolute, authority or asterisk form.
+    pub target: Vec<u8>,
+    /// The version it was carried by.
+    pub version: Version,
+    /// The header section.
+    pub fields: Fields,
+    /// Bytes of the head on the wire, start line and empty line included.
+    pub head_size: u64,
+    /// When the head was received.
+    pub timing: HeadTiming,
+    /// What is remarkable about how it was written.
+    pub oddities: Oddities,
+}
+
+/// A response's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status code, 100 to 999.
+    pub status: u16,
+    /// The version it was carried by.
+    pub version: Version,
+    /// The header section.
+    pub fields: Fields,
+    /// Bytes of the head on the wire, start line and empty line included.
+    pub head_size: u64,
+    /// When the head was received.
+    pub timing: HeadTiming,
+    /// What is remarkable about how it was written.
+    pub oddities: Oddities,
+}
+
+/// How a message ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageEnd {
+    /// Bytes of content as carried, without chunk framing (RFC 9110 section 8.6).
+    pub body_size: u64,
+    /// The trailer section (RFC 9110 section 6.5), empty where there is none.
+    pub trailers: Fields,
+    /// Capture time of the segment with the message's last byte.
+    pub at: Timestamp,
+}

@@ -1,0 +1,1 @@
+//! Guards for kernel, network namespace and whole-stack tests.
