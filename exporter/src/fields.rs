@@ -17,6 +17,18 @@ struct Line {
 }
 
 impl Fields {
+    /// No field lines yet, with room for `lines` of them and `bytes` of names and values.
+    #[must_use]
+    pub fn with_capacity(lines: usize, bytes: usize) -> Self {
+        Self { block: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines) }
+    }
+
+    /// An empty section with room for as much as `other` has.
+    #[must_use]
+    pub fn with_room_for(other: &Self) -> Self {
+        Self::with_capacity(other.lines.len(), other.block.len())
+    }
+
     /// Adds a field line at the end.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.block.len();

@@ -110,3 +110,31 @@ impl FlowKey {
         }
     }
 }
+
+/// Where the kernel side keeps what it does with one direction of a flow (`bpf/event.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cell {
+    /// Index in the `flows` array; the other direction's is `index ^ 1`.
+    pub index: u32,
+    /// What identifies the flow in that cell; 0: there is no kernel side.
+    pub tag: u32,
+}
+
+impl Cell {
+    /// The cell of the other direction.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { index: self.index ^ 1, tag: self.tag }
+    }
+}
+
+/// What the kernel side is to do with one direction of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Copy payload up to this sequence number, then wait for the other direction to talk.
+    CopyUntil(u32),
+    /// Copy nothing before this sequence number.
+    SkipUntil(u32),
+    /// Copy nothing until the next SYN.
+    Done,
+}

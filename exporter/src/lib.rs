@@ -1,9 +1,28 @@
 //! headertap: header elements of a host's traffic as OpenTelemetry data.
+//!
+//! Data flows one way, and every module below is one stage of the way or a word that stages share:
+//! `capture` and `event` bring what the kernel saw, `reassemble` and `parse` make messages of it,
+//! `correlate` makes exchanges, `policy` decides what may leave, `export` encodes and `deliver`
+//! sends. `pipeline` alone names them all. ARCHITECTURE.md tells why.
 
+pub mod capture;
+pub mod cli;
+pub mod config;
 pub mod connection;
+pub mod correlate;
+pub mod deliver;
+pub mod event;
 pub mod exchange;
+pub mod export;
 pub mod fields;
 pub mod flow;
 pub mod http;
+pub mod output;
+pub mod parse;
+pub mod pipeline;
+pub mod policy;
 pub mod process;
+pub mod reassemble;
 pub mod stats;
+pub mod telemetry;
+pub mod trace_context;

@@ -2,6 +2,7 @@
 //!
 //! Counters only; whoever makes a unit counts it seen, and whoever disposes of it counts how.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
@@ -231,6 +232,35 @@ impl Account {
                 self.settle(unit, outcome, n);
             }
         }
+    }
+}
+
+/// The account as it is printed at the end: a line a unit, then what is still open, if anything.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "loss account: seen = exported + filtered + sampled + lost")?;
+        for (name, row) in self.rows() {
+            write!(
+                f,
+                "  {name:<12} {:>9} = {:>9} + {} + {} + {}",
+                row.seen(),
+                row.count(Outcome::Exported),
+                row.count(Outcome::Filtered),
+                row.count(Outcome::Sampled),
+                row.lost(),
+            )?;
+            for cause in Cause::ALL {
+                match row.count(Outcome::Lost(cause)) {
+                    0 => {}
+                    n => write!(f, "  {}: {n}", cause.as_str())?,
+                }
+            }
+            if row.pending() != 0 {
+                write!(f, "  NOT CLOSED: {}", row.pending())?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
     }
 }
 

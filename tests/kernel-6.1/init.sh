@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # The first process of the guest: makes a host out of an initramfs, runs the
 # command that run.sh left in /guest, and powers off.
 #
@@ -18,7 +19,9 @@ mount_file_systems() {
 	mkdir -p /dev/pts /dev/shm
 	mount -t devpts none /dev/pts
 	mount -t tmpfs none /dev/shm
-	ln -sf /proc/self/fd /dev/fd # bash's <(...) opens it
+	ln -s /proc/self/fd /dev/fd # bash's <(...) opens it
+	ln -s /proc/self/fd/1 /dev/stdout
+	ln -s /proc/self/fd/2 /dev/stderr
 	mount -t proc none /proc
 	mount -t sysfs none /sys
 	mount -t cgroup2 none /sys/fs/cgroup

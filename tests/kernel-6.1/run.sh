@@ -38,7 +38,8 @@ usage() {
 		  --memory MIB         memory of the guest (1024)
 		  --cpus N             processors of the guest (2)
 
-		HEADERTAP_KERNEL_CACHE keeps the kernel (target/kernel-6.1 of this repository).
+		HEADERTAP_KERNEL_CACHE keeps the kernel (target/kernel-6.1 of this repository);
+		remove it to get a newer 6.1.
 		HEADERTAP_QEMU_ACCEL is the accelerator (tcg; kvm where there is one).
 	TEXT
 }
@@ -91,7 +92,7 @@ check_tools() {
 		ldd libc-bin
 		flock util-linux
 	LIST
-	# The busybox of the installer has no depmod, and the guest's must need no library.
+	# The other busybox package is linked to libraries, which the guest's first process has not.
 	if command -v busybox >/dev/null && ldd "$(command -v busybox)" >/dev/null 2>&1; then
 		missing+=(busybox-static)
 	fi
@@ -112,13 +113,18 @@ kernel_package() {
 	echo "$name"
 }
 
-# Leaves vmlinuz and modules/ in the cache. Parallel runs wait for the first one.
+# Leaves vmlinuz and modules/ in the cache, for good: remove the folder to get a
+# newer 6.1. Parallel runs wait for the first one.
 fetch_kernel() {
+	local lock name
 	mkdir -p "$cache"
 	cache=$(cd "$cache" && pwd)
 	exec {lock}>"$cache/lock"
 	flock "$lock"
-	[[ -e $cache/kernel/vmlinuz ]] || unpack_kernel "$(kernel_package)"
+	if [[ ! -e $cache/kernel/vmlinuz ]]; then
+		name=$(kernel_package) # on its own line: its failure is ours
+		unpack_kernel "$name"
+	fi
 	exec {lock}>&-
 }
 
@@ -325,8 +331,8 @@ run_machine() {
 console_tail() {
 	{
 		echo "kernel-6.1: the last lines of the console:"
-		cat "$work/qemu-errors" 2>/dev/null || true
-		tr -d '\r' <"$work/console" | grep -v '^guest-booted:' | tail -n 40 || true
+		cat "$work/qemu-errors"
+		tr -d '\r' <"$work/console" | tail -n 60
 	} >&2
 }
 
@@ -353,7 +359,7 @@ main() {
 	add_modules
 	add_command
 	make_initramfs
-	: >"$work/console"
+	: >"$work/console" # there even if qemu does not start
 	run_machine || status=$?
 	guest_status=$(verdict exit)
 	if [[ -n $guest_status ]]; then exit "$guest_status"; fi
@@ -362,7 +368,8 @@ main() {
 		echo "kernel-6.1: not done after $timeout_s s" >&2
 		exit 124
 	fi
-	fail "the machine died (qemu's exit code: $status)"
+	# A long trace may have pushed the line that says why out of the tail.
+	fail "the machine died: $(grep -m1 -aoE 'Kernel panic.*|guest-init: .*' "$work/console" || echo "qemu's exit code is $status")"
 }
 
 main "$@"

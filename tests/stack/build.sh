@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Builds the tools of the stack from their Go modules at pinned versions. To be sourced.
 #
 # Owns HEADERTAP_STACK_CACHE (default target/stack): bin/ holds the binaries, each beside a stamp of what it was
@@ -7,6 +8,9 @@ STACK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO_DIR=$(cd "$STACK_DIR/../.." && pwd)
 STACK_CACHE=${HEADERTAP_STACK_CACHE:-$REPO_DIR/target/stack}
 BIN_DIR=$STACK_CACHE/bin
+
+# Stamping the revision of this repository into them says nothing, and fails where git refuses the folder's owner.
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -58,7 +62,7 @@ build_collector() {
 	version=v$(grep -oPm1 '(?<=^  version: ).*' "$config")
 	is_built collector "$stamp" && { echo "collector $version: built already"; return; }
 	need_go
-	mkdir -p "$BIN_DIR"
+	mkdir -p "$BIN_DIR" "$STACK_CACHE/src" # the builder makes only the last folder
 	echo "building the OpenTelemetry collector $version, about 2 minutes the first time ..."
 	run_logged collector env "dist.output_path=$STACK_CACHE/src/collector" CGO_ENABLED=0 nice \
 		go run "go.opentelemetry.io/collector/cmd/builder@$version" --config "$config"

@@ -10,6 +10,7 @@
 # it takes the same OTLP from the same exporter, and is a small build under the Apache licence.
 # Ports and folders are set by the variables below.
 set -euo pipefail
+# shellcheck source=tests/stack/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/build.sh"
 
 OTLP_GRPC_PORT=${HEADERTAP_OTLP_GRPC_PORT:-4317}
@@ -44,7 +45,6 @@ ready_url_of() {
 }
 
 run_victorialogs() {
-	# Only these are stream fields, as they are labels in loki.yaml: all resource attributes are the default.
 	exec "$BIN_DIR/victorialogs" -httpListenAddr="127.0.0.1:$LOGS_PORT" -storageDataPath="$STATE_DIR/victorialogs"
 }
 
@@ -68,8 +68,9 @@ run_collector() {
 }
 
 # A pid alone may have been given to another process since: its start time (proc(5), field 22) makes it certain.
+# A zombie (field 3) has ended; nothing may ever reap it where pid 1 is not an init.
 start_time_of() {
-	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'
 }
 
 # pid_of SERVICE: prints the pid if the process that `up` started still runs.
@@ -84,8 +85,9 @@ is_listening() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-need_free_ports() {
+need_startable() {
 	local port
+	[[ -x $BIN_DIR/$1 ]] || die "$1 is not built: run $0 build"
 	for port in $(ports_of "$1"); do
 		! is_listening "$port" ||
 			die "port $port, which $1 needs, is in use: end what listens there or set the port (see the top of $0)"
@@ -94,8 +96,6 @@ need_free_ports() {
 
 start() {
 	local service=$1 pid
-	[[ -x $BIN_DIR/$service ]] || die "$service is not built: run $0 build"
-	need_free_ports "$service"
 	# In a session of its own, so that Ctrl-C after `make stack` does not reach it.
 	setsid "${BASH_SOURCE[0]}" run "$service" >"$STATE_DIR/$service.log" 2>&1 </dev/null &
 	pid=$!
@@ -123,13 +123,16 @@ fail_start() {
 build() {
 	build_tool victorialogs "about 1 minute"
 	build_collector
-	build_tool jaeger "about 4 minutes"
+	build_tool jaeger "about 5 minutes"
 }
 
 up() {
 	local service
 	command -v curl >/dev/null || die "curl is not installed; install the package 'curl' and run this again"
 	mkdir -p "$STATE_DIR"
+	for service in "${SERVICES[@]}"; do # before any is started
+		pid_of "$service" >/dev/null || need_startable "$service"
+	done
 	for service in "${SERVICES[@]}"; do
 		pid_of "$service" >/dev/null || start "$service"
 		wait_until_ready "$service"

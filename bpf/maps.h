@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The maps that the programs share, and every access to them. Each object file defines them weakly,
+ * and the linker makes them one.
+ */
+#ifndef HEADERTAP_MAPS_H
+#define HEADERTAP_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+
+#define RING_BYTES_DEFAULT (16 * 1024 * 1024) /* user space may set another size before loading */
+#define FLOW_PAIRS (64 * 1024) /* a power of two; flows beyond share cells, which costs copies */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES_DEFAULT);
+} events __weak SEC(".maps");
+
+/* Direct-mapped by a hash of the 4-tuple: a lookup is an index, whatever the number of flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FLOW_PAIRS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct flow_cell);
+} flows __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters __weak SEC(".maps");
+
+/* BPF_F_CLONE: an accepted socket inherits its listener's owner. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct owner);
+} owners __weak SEC(".maps");
+
+static __always_inline void count(__u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		(*value)++;
+}
+
+/* Default wakeups cost more than all other work of a record: the reader polls, and is woken only
+ * when the ring has filled by another eighth.
+ */
+static __always_inline __u64 wakeup_flags(__u64 pending, __u64 size, __u64 record)
+{
+	__u64 eighth = size / 8;
+
+	return pending / eighth == (pending + record) / eighth ? BPF_RB_NO_WAKEUP :
+								 BPF_RB_FORCE_WAKEUP;
+}
+
+#endif

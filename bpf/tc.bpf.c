@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* TC programs: copy the header bytes of TCP segments into the ring, by the flow's verdict.
+ *
+ * We observe: every path returns TC_ACT_UNSPEC (= TCX_NEXT), and nothing is written to a packet.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+#include "flow.h"
+#include "maps.h"
+#include "packet.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* When more than half of the ring is waiting, a head and little more is all we may ask for. */
+#define PRESSED_BYTES 4096
+#define RECORD_MAX (72 * 1024)
+#define CAPTURE_MAX (RECORD_MAX - (__u32)sizeof(struct segment_event))
+
+static __always_inline void fill_header(struct event_hdr *hdr, struct __sk_buff *skb,
+					const struct segment *s)
+{
+	hdr->boot_ns = bpf_ktime_get_boot_ns();
+	hdr->socket_cookie = skb->sk ? bpf_get_socket_cookie(skb) : 0;
+	__builtin_memcpy(hdr->saddr, &s->source, sizeof(hdr->saddr));
+	__builtin_memcpy(hdr->daddr, &s->destination, sizeof(hdr->daddr));
+	hdr->sport = s->sport;
+	hdr->dport = s->dport;
+	hdr->kind = EVENT_SEGMENT;
+	__builtin_memset(hdr->reserved, 0, sizeof(hdr->reserved));
+}
+
+/* Sends the segment in a record of @size bytes, a constant. Returns COUNTER_MAX, or what to count. */
+static __always_inline enum counter emit(struct __sk_buff *skb, const struct segment *s,
+					 struct flow_ref ref, __u32 cap_len, __u64 pending,
+					 const __u32 size)
+{
+	struct segment_event *ev = bpf_ringbuf_reserve(&events, size, 0);
+	__u32 ring = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+
+	if (!ev)
+		return COUNTER_SEGMENTS_RINGBUF_FULL;
+	fill_header(&ev->hdr, skb, s);
+	ev->seq = s->seq;
+	ev->ack = s->ack;
+	ev->len = s->len;
+	ev->cap_len = cap_len;
+	ev->cell = ref.cell;
+	ev->tag = ref.tag;
+	ev->ifindex = skb->ifindex;
+	ev->tcp_flags = s->flags;
+	__builtin_memset(ev->reserved, 0, sizeof(ev->reserved));
+	if (cap_len) {
+		asm volatile("" : "+r"(cap_len));
+		if (cap_len - 1 >= size - sizeof(*ev) ||
+		    bpf_skb_load_bytes(skb, s->offset, ev + 1, cap_len)) {
+			bpf_ringbuf_discard(ev, BPF_RB_NO_WAKEUP);
+			return COUNTER_SEGMENTS_NOT_LOADED;
+		}
+	}
+	bpf_ringbuf_submit(ev, wakeup_flags(pending, ring, size));
+	return COUNTER_MAX;
+}
+
+/* The smallest size class that holds the segment: reserve needs a constant. */
+static __always_inline enum counter emit_sized(struct __sk_buff *skb, const struct segment *s,
+					       struct flow_ref ref, __u32 cap_len)
+{
+	__u64 pending = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u32 size;
+
+	if (cap_len > PRESSED_BYTES && pending > bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
+		cap_len = PRESSED_BYTES;
+	size = sizeof(struct segment_event) + cap_len;
+	if (size <= 128)
+		return emit(skb, s, ref, cap_len, pending, 128);
+	if (size <= 256)
+		return emit(skb, s, ref, cap_len, pending, 256);
+	if (size <= 512)
+		return emit(skb, s, ref, cap_len, pending, 512);
+	if (size <= 1024)
+		return emit(skb, s, ref, cap_len, pending, 1024);
+	if (size <= 2048)
+		return emit(skb, s, ref, cap_len, pending, 2048);
+	if (size <= 4096)
+		return emit(skb, s, ref, cap_len, pending, 4096);
+	if (size <= 16384)
+		return emit(skb, s, ref, cap_len, pending, 16384);
+	return emit(skb, s, ref, cap_len, pending, RECORD_MAX);
+}
+
+static __always_inline void send(struct __sk_buff *skb, const struct segment *s,
+				 struct flow_ref ref, __u32 cap_len)
+{
+	enum counter lost;
+
+	count(COUNTER_SEGMENTS_SEEN);
+	lost = emit_sized(skb, s, ref, cap_len < CAPTURE_MAX ? cap_len : CAPTURE_MAX);
+	if (lost != COUNTER_MAX)
+		count(lost);
+}
+
+/* @end: the sequence number behind the segment, SYN and FIN counted (RFC 9293 section 3.4). */
+static __always_inline void capture(struct __sk_buff *skb, struct segment *s, struct flow_ref ref,
+				    struct flow_cell *cell, __u32 end, __u32 sighting)
+{
+	bool known = cell->decision >> DECISION_TAG_SHIFT == ref.tag;
+	bool fresh = !known || (s->flags & TCP_SYN);
+	__u64 chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) :
+			       cell->decision;
+	__u32 until = s->seq;
+	bool wanted = s->len && wanted_until(skb, &chosen, s, ref.tag, &until);
+
+	if (!wanted && (!(s->flags & SEQUENCE_FLAGS) || verdict_of(chosen) == VERDICT_DONE)) {
+		if (chosen != cell->decision)
+			cell->decision = chosen;
+		return;
+	}
+	if (known && seen_before(cell, s, end, sighting))
+		return;
+	if (fresh)
+		cell->owner = sighting;
+	if (fresh || before(cell->next_seq, end))
+		cell->next_seq = end;
+	if (chosen != cell->decision)
+		cell->decision = chosen;
+	if (wanted)
+		open_other_direction(ref.cell, ref.tag, s->ack);
+	send(skb, s, ref, !wanted ? 0 : until - s->seq < s->len ? until - s->seq : s->len);
+}
+
+static __always_inline int observe(struct __sk_buff *skb, bool ethernet, bool ingress)
+{
+	enum parse_result result;
+	struct flow_cell *cell;
+	struct flow_ref ref;
+	struct segment s = {};
+	__u32 end;
+
+	result = parse_segment(skb, ethernet, &s);
+	if (result == PARSED_FRAGMENT)
+		count(COUNTER_FRAGMENTS);
+	if (result != PARSED_TCP)
+		return TC_ACT_UNSPEC;
+	ref = flow_of(&s);
+	end = s.seq + s.len + !!(s.flags & TCP_SYN) + (s.flags & TCP_FIN);
+	cell = bpf_map_lookup_elem(&flows, &ref.cell);
+	if (cell)
+		capture(skb, &s, ref, cell, end, skb->ifindex << 1 | ingress);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tcx/egress")
+int tc_egress(struct __sk_buff *skb)
+{
+	return observe(skb, true, false);
+}
+
+SEC("tcx/ingress")
+int tc_ingress(struct __sk_buff *skb)
+{
+	return observe(skb, true, true);
+}
+
+/* For links without an Ethernet header: tun, WireGuard, raw IP. */
+SEC("tcx/egress")
+int tc_egress_l3(struct __sk_buff *skb)
+{
+	return observe(skb, false, false);
+}
+
+SEC("tcx/ingress")
+int tc_ingress_l3(struct __sk_buff *skb)
+{
+	return observe(skb, false, true);
+}

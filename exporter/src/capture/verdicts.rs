@@ -1,0 +1,67 @@
+//! The `flows` array, mapped into this process: where verdicts are written without a system call.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result};
+use libbpf_rs::MapCore;
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::flow::{Cell, Verdict};
+
+/// `struct flow_cell` of `bpf/event.h`: the decision is its first 8 bytes.
+const CELL_BYTES: usize = 16;
+const TAG_SHIFT: u32 = 40;
+const VERDICT_SHIFT: u32 = 32;
+const VERDICT_COPY: u64 = 2;
+const VERDICT_SKIP: u64 = 5;
+const VERDICT_DONE: u64 = 6;
+
+/// Writes verdicts to the kernel side.
+pub struct Verdicts {
+    cells: MmapRaw,
+}
+
+impl Verdicts {
+    pub(super) fn map(flows: &impl MapCore) -> Result<Self> {
+        let entries = usize::try_from(flows.max_entries())?;
+        let cells = MmapOptions::new()
+            .len(entries * CELL_BYTES)
+            .map_raw(flows.as_fd().as_raw_fd())
+            .context("cannot map the flows array")?;
+        Ok(Self { cells })
+    }
+
+    /// Tells the kernel side what to do with one direction of a flow. Does nothing if another flow
+    /// has taken the cell in the meantime.
+    pub fn set(&self, cell: Cell, verdict: Verdict) {
+        let Some(decision) = self.decision(cell.index) else { return };
+        let old = decision.load(Ordering::Relaxed);
+        if old >> TAG_SHIFT == u64::from(cell.tag) {
+            let new = encode(cell.tag, verdict);
+            // The kernel side may have moved on: its newer decision stays.
+            let _moved_on =
+                decision.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "the array is shared memory")]
+    fn decision(&self, index: u32) -> Option<&AtomicU64> {
+        let offset = usize::try_from(index).ok()?.checked_mul(CELL_BYTES)?;
+        if offset.checked_add(CELL_BYTES)? > self.cells.len() {
+            return None;
+        }
+        // SAFETY: the offset is inside the mapping and 16-aligned in a page-aligned mapping, and
+        // every access to it, in the kernel as well, is one aligned 8-byte load or store.
+        Some(unsafe { &*self.cells.as_mut_ptr().add(offset).cast::<AtomicU64>() })
+    }
+}
+
+fn encode(tag: u32, verdict: Verdict) -> u64 {
+    let (kind, seq) = match verdict {
+        Verdict::CopyUntil(seq) => (VERDICT_COPY, seq),
+        Verdict::SkipUntil(seq) => (VERDICT_SKIP, seq),
+        Verdict::Done => (VERDICT_DONE, 0),
+    };
+    u64::from(tag) << TAG_SHIFT | kind << VERDICT_SHIFT | u64::from(seq)
+}

@@ -1,0 +1,139 @@
+//! Encoding: an [`Exchange`] or a [`Connection`] in, OTLP records out; also lines for people.
+//!
+//! Owns what the records look like: names, severities, span kinds, the Resource. Owns no policy
+//! (what arrives is already what may leave the host), no batching and no I/O. Ids and times are
+//! those of the input, so the same input always gives the same bytes and a record that is sent
+//! twice can be recognised.
+
+use std::sync::Arc;
+
+use crate::connection::Connection;
+use crate::exchange::{Exchange, View};
+use crate::stats::Tally;
+
+pub mod attributes;
+mod escape;
+pub mod json;
+mod key_values;
+mod line;
+mod logs;
+mod number;
+mod protobuf;
+pub mod request;
+pub mod resource;
+mod spans;
+mod target;
+pub mod text;
+
+use key_values::KeyValues;
+use resource::{Host, Resources};
+use target::Target;
+
+/// The version of the semantic conventions that the attribute names follow.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// The name of the one instrumentation scope.
+pub const SCOPE_NAME: &str = "headertap";
+
+/// The version of the one instrumentation scope.
+pub const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The kind of a record; each goes to its own OTLP service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// Log records.
+    Logs,
+    /// Spans.
+    Traces,
+}
+
+/// One encoded log record or span, ready to be put into a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What `bytes` is.
+    pub signal: Signal,
+    /// The encoded `Resource` message of the observed process.
+    pub resource: Arc<[u8]>,
+    /// The encoded `LogRecord` or `Span` message, without an outer tag.
+    pub bytes: Vec<u8>,
+    /// The units that are exported, or lost, with this record.
+    pub tally: Tally,
+}
+
+/// Makes records. Keeps the Resources of the processes it has met.
+#[derive(Debug)]
+pub struct Encoder {
+    resources: Resources,
+    attributes: KeyValues,
+}
+
+impl Encoder {
+    /// An encoder for the processes of `host`.
+    #[must_use]
+    pub fn new(host: &Host) -> Self {
+        Self { resources: Resources::new(host), attributes: KeyValues::default() }
+    }
+
+    /// Gives `emit` a log record for every view of the exchange, followed by its span where the
+    /// view has one. The exchange is counted in the first record's tally. An exchange without a
+    /// view gives nothing, so its maker must settle it in the account.
+    pub fn exchange(&mut self, exchange: &Exchange, mut emit: impl FnMut(Record)) {
+        let mut http = 1;
+        for view in &exchange.views {
+            let resource = self.resources.of(&view.process);
+            let target = Target::of(exchange, view.role);
+            self.attributes.clear();
+            let attributes = &mut self.attributes;
+            let cut = attributes::exchange(exchange, view, &target, &mut |key, value| {
+                attributes.push(key, value);
+            });
+            attributes.dropped = dropped(exchange, cut);
+
+            emit(Record {
+                signal: Signal::Logs,
+                resource: Arc::clone(&resource),
+                bytes: logs::exchange(exchange, view, &target, attributes),
+                tally: Tally { http, log_records: 1, ..Tally::default() },
+            });
+            http = 0;
+            if has_span(view) {
+                emit(Record {
+                    signal: Signal::Traces,
+                    resource,
+                    bytes: spans::exchange(exchange, view, attributes),
+                    tally: Tally { spans: 1, ..Tally::default() },
+                });
+            }
+        }
+    }
+
+    /// The log record of a change of a connection.
+    pub fn connection(&mut self, connection: &Connection) -> Record {
+        self.attributes.clear();
+        let attributes = &mut self.attributes;
+        attributes::connection(connection, &mut |key, value| attributes.push(key, value));
+        Record {
+            signal: Signal::Logs,
+            resource: self.resources.of(&connection.process),
+            bytes: logs::connection(connection, attributes),
+            tally: Tally { connections: 1, log_records: 1, ..Tally::default() },
+        }
+    }
+}
+
+/// An observer has no end of the exchange, so it never has a span, whatever the view says.
+fn has_span(view: &View) -> bool {
+    view.span.has_span && view.role != crate::exchange::Role::Observer
+}
+
+/// `dropped_attributes_count`: what policy took away, and what the cap on attributes did.
+fn dropped(exchange: &Exchange, cut: u32) -> u32 {
+    exchange.dropped.request.saturating_add(exchange.dropped.response).saturating_add(cut)
+}
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

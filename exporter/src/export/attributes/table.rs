@@ -1,0 +1,221 @@
+//! Every attribute name that leaves headertap, with its type: the one table.
+//!
+//! Names without the prefix `headertap.` are those of the semantic conventions at
+//! [`crate::export::SCHEMA_URL`]; units stand in the suffix of our own. A name that ends in a dot
+//! is a prefix: the lower-case name of a header field follows.
+//!
+//! Loki turns every character of a name that is not alphanumeric into `_`, so two fields whose
+//! names differ only by `-` and `_` are one there.
+
+/// The type of an attribute's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// `string`
+    Str,
+    /// `int`
+    Int,
+    /// `boolean`
+    Bool,
+    /// `string[]`
+    Strs,
+    /// `int[]`
+    Ints,
+}
+use Type::{Bool, Int, Ints, Str, Strs};
+
+pub(crate) const SERVICE_NAME: &str = "service.name";
+pub(crate) const SERVICE_NAMESPACE: &str = "service.namespace";
+pub(crate) const SERVICE_VERSION: &str = "service.version";
+pub(crate) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
+pub(crate) const DEPLOYMENT_ENVIRONMENT_NAME: &str = "deployment.environment.name";
+pub(crate) const PROCESS_PID: &str = "process.pid";
+pub(crate) const PROCESS_EXECUTABLE_NAME: &str = "process.executable.name";
+pub(crate) const CONTAINER_ID: &str = "container.id";
+pub(crate) const HOST_NAME: &str = "host.name";
+pub(crate) const HOST_ID: &str = "host.id";
+pub(crate) const HOST_ARCH: &str = "host.arch";
+pub(crate) const OS_TYPE: &str = "os.type";
+pub(crate) const TELEMETRY_DISTRO_NAME: &str = "telemetry.distro.name";
+pub(crate) const TELEMETRY_DISTRO_VERSION: &str = "telemetry.distro.version";
+
+/// What a Resource may hold. None of it is repeated on a record.
+pub const RESOURCE: &[(&str, Type)] = &[
+    (SERVICE_NAME, Str),
+    (SERVICE_NAMESPACE, Str),
+    (SERVICE_VERSION, Str),
+    (SERVICE_INSTANCE_ID, Str),
+    (DEPLOYMENT_ENVIRONMENT_NAME, Str),
+    (PROCESS_PID, Int),
+    (PROCESS_EXECUTABLE_NAME, Str),
+    (CONTAINER_ID, Str),
+    (HOST_NAME, Str),
+    (HOST_ID, Str),
+    (HOST_ARCH, Str),
+    (OS_TYPE, Str),
+    (TELEMETRY_DISTRO_NAME, Str),
+    (TELEMETRY_DISTRO_VERSION, Str),
+];
+
+/// The log record's `event_name` again, for stores that do not keep the field.
+pub(crate) const EVENT_NAME: &str = "headertap.event.name";
+
+pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const CLIENT_ADDRESS: &str = "client.address";
+pub(crate) const CLIENT_PORT: &str = "client.port";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
+pub(crate) const SOURCE_ADDRESS: &str = "source.address";
+pub(crate) const SOURCE_PORT: &str = "source.port";
+pub(crate) const DESTINATION_ADDRESS: &str = "destination.address";
+pub(crate) const DESTINATION_PORT: &str = "destination.port";
+pub(crate) const NETWORK_TRANSPORT: &str = "network.transport";
+pub(crate) const NETWORK_TYPE: &str = "network.type";
+pub(crate) const NETWORK_PROTOCOL_NAME: &str = "network.protocol.name";
+pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(crate) const NETWORK_LOCAL_ADDRESS: &str = "network.local.address";
+pub(crate) const NETWORK_LOCAL_PORT: &str = "network.local.port";
+pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
+pub(crate) const NETWORK_PEER_PORT: &str = "network.peer.port";
+pub(crate) const NETWORK_CONNECTION_STATE: &str = "network.connection.state";
+
+pub(crate) const CONNECTION_ID: &str = "headertap.connection.id";
+pub(crate) const CONNECTION_ROLE: &str = "headertap.connection.role";
+pub(crate) const CONNECTION_DURATION_NS: &str = "headertap.connection.duration_ns";
+pub(crate) const CONNECTION_CLOSE_REASON: &str = "headertap.connection.close_reason";
+pub(crate) const CONNECTION_BYTES_SENT: &str = "headertap.connection.bytes_sent";
+pub(crate) const CONNECTION_BYTES_RECEIVED: &str = "headertap.connection.bytes_received";
+pub(crate) const CONNECTION_PACKETS_SENT: &str = "headertap.connection.packets_sent";
+pub(crate) const CONNECTION_PACKETS_RECEIVED: &str = "headertap.connection.packets_received";
+/// headertap joined the connection in mid-stream; only when true.
+pub(crate) const CONNECTION_TRUNCATED_START: &str = "headertap.connection.truncated_start";
+pub(crate) const NETNS_INODE: &str = "headertap.netns.inode";
+pub(crate) const SOCKET_COOKIE: &str = "headertap.socket.cookie";
+pub(crate) const TCP_RETRANSMITS: &str = "headertap.tcp.retransmits";
+pub(crate) const TCP_SRTT_US: &str = "headertap.tcp.srtt_us";
+pub(crate) const TCP_MIN_RTT_US: &str = "headertap.tcp.min_rtt_us";
+pub(crate) const TCP_CWND: &str = "headertap.tcp.cwnd";
+
+pub(crate) const REQUEST_METHOD: &str = "http.request.method";
+pub(crate) const REQUEST_METHOD_ORIGINAL: &str = "http.request.method_original";
+pub(crate) const URL_FULL: &str = "url.full";
+pub(crate) const URL_SCHEME: &str = "url.scheme";
+pub(crate) const URL_PATH: &str = "url.path";
+pub(crate) const URL_QUERY: &str = "url.query";
+pub(crate) const RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+pub(crate) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
+pub(crate) const REQUEST_BODY_SIZE: &str = "http.request.body.size";
+pub(crate) const REQUEST_SIZE: &str = "http.request.size";
+pub(crate) const RESPONSE_BODY_SIZE: &str = "http.response.body.size";
+pub(crate) const RESPONSE_SIZE: &str = "http.response.size";
+pub(crate) const REQUEST_HEADER: &str = "http.request.header.";
+pub(crate) const RESPONSE_HEADER: &str = "http.response.header.";
+pub(crate) const REQUEST_TRAILER: &str = "headertap.http.request.trailer.";
+pub(crate) const RESPONSE_TRAILER: &str = "headertap.http.response.trailer.";
+/// Fields of interim (1xx) responses, all of them together.
+pub(crate) const INTERIM_HEADER: &str = "headertap.http.interim.header.";
+/// Status codes of the interim (1xx) responses, in order.
+pub(crate) const INTERIM_STATUS: &str = "headertap.http.interim_status";
+pub(crate) const REQUEST_INDEX: &str = "headertap.http.request_index";
+pub(crate) const STREAM_ID: &str = "headertap.http.stream_id";
+/// From the request's first byte to the response's.
+pub(crate) const TTFB_NS: &str = "headertap.http.ttfb_ns";
+/// From the request's first byte to the last thing seen of the exchange.
+pub(crate) const DURATION_NS: &str = "headertap.http.duration_ns";
+/// `gap` or `unfinished`: what is missing was not seen, which says nothing of the traffic.
+pub(crate) const INCOMPLETE: &str = "headertap.http.incomplete";
+pub(crate) const DUPLICATE_TRACEPARENT: &str = "headertap.http.duplicate_traceparent";
+
+/// How the head of one side was written; only when true.
+pub(crate) struct OddityNames {
+    pub(crate) content_length_and_transfer_encoding: &'static str,
+    pub(crate) duplicate_content_length: &'static str,
+    pub(crate) obs_fold: &'static str,
+    pub(crate) bare_lf: &'static str,
+    pub(crate) space_before_colon: &'static str,
+}
+pub(crate) const REQUEST_ODDITIES: OddityNames = OddityNames {
+    content_length_and_transfer_encoding: "headertap.http.request.content_length_and_transfer_encoding",
+    duplicate_content_length: "headertap.http.request.duplicate_content_length",
+    obs_fold: "headertap.http.request.obs_fold",
+    bare_lf: "headertap.http.request.bare_lf",
+    space_before_colon: "headertap.http.request.space_before_colon",
+};
+pub(crate) const RESPONSE_ODDITIES: OddityNames = OddityNames {
+    content_length_and_transfer_encoding: "headertap.http.response.content_length_and_transfer_encoding",
+    duplicate_content_length: "headertap.http.response.duplicate_content_length",
+    obs_fold: "headertap.http.response.obs_fold",
+    bare_lf: "headertap.http.response.bare_lf",
+    space_before_colon: "headertap.http.response.space_before_colon",
+};
+
+/// What a log record or span may hold.
+pub const RECORD: &[(&str, Type)] = &[
+    (EVENT_NAME, Str),
+    (ERROR_TYPE, Str),
+    (CLIENT_ADDRESS, Str),
+    (CLIENT_PORT, Int),
+    (SERVER_ADDRESS, Str),
+    (SERVER_PORT, Int),
+    (SOURCE_ADDRESS, Str),
+    (SOURCE_PORT, Int),
+    (DESTINATION_ADDRESS, Str),
+    (DESTINATION_PORT, Int),
+    (NETWORK_TRANSPORT, Str),
+    (NETWORK_TYPE, Str),
+    (NETWORK_PROTOCOL_NAME, Str),
+    (NETWORK_PROTOCOL_VERSION, Str),
+    (NETWORK_LOCAL_ADDRESS, Str),
+    (NETWORK_LOCAL_PORT, Int),
+    (NETWORK_PEER_ADDRESS, Str),
+    (NETWORK_PEER_PORT, Int),
+    (NETWORK_CONNECTION_STATE, Str),
+    (CONNECTION_ID, Str),
+    (CONNECTION_ROLE, Str),
+    (CONNECTION_DURATION_NS, Int),
+    (CONNECTION_CLOSE_REASON, Str),
+    (CONNECTION_BYTES_SENT, Int),
+    (CONNECTION_BYTES_RECEIVED, Int),
+    (CONNECTION_PACKETS_SENT, Int),
+    (CONNECTION_PACKETS_RECEIVED, Int),
+    (CONNECTION_TRUNCATED_START, Bool),
+    (NETNS_INODE, Int),
+    (SOCKET_COOKIE, Int),
+    (TCP_RETRANSMITS, Int),
+    (TCP_SRTT_US, Int),
+    (TCP_MIN_RTT_US, Int),
+    (TCP_CWND, Int),
+    (REQUEST_METHOD, Str),
+    (REQUEST_METHOD_ORIGINAL, Str),
+    (URL_FULL, Str),
+    (URL_SCHEME, Str),
+    (URL_PATH, Str),
+    (URL_QUERY, Str),
+    (RESPONSE_STATUS_CODE, Int),
+    (USER_AGENT_ORIGINAL, Str),
+    (REQUEST_BODY_SIZE, Int),
+    (REQUEST_SIZE, Int),
+    (RESPONSE_BODY_SIZE, Int),
+    (RESPONSE_SIZE, Int),
+    (REQUEST_HEADER, Strs),
+    (RESPONSE_HEADER, Strs),
+    (REQUEST_TRAILER, Strs),
+    (RESPONSE_TRAILER, Strs),
+    (INTERIM_HEADER, Strs),
+    (INTERIM_STATUS, Ints),
+    (REQUEST_INDEX, Int),
+    (STREAM_ID, Int),
+    (TTFB_NS, Int),
+    (DURATION_NS, Int),
+    (INCOMPLETE, Str),
+    (DUPLICATE_TRACEPARENT, Bool),
+    (REQUEST_ODDITIES.content_length_and_transfer_encoding, Bool),
+    (REQUEST_ODDITIES.duplicate_content_length, Bool),
+    (REQUEST_ODDITIES.obs_fold, Bool),
+    (REQUEST_ODDITIES.bare_lf, Bool),
+    (REQUEST_ODDITIES.space_before_colon, Bool),
+    (RESPONSE_ODDITIES.content_length_and_transfer_encoding, Bool),
+    (RESPONSE_ODDITIES.duplicate_content_length, Bool),
+    (RESPONSE_ODDITIES.obs_fold, Bool),
+    (RESPONSE_ODDITIES.bare_lf, Bool),
+    (RESPONSE_ODDITIES.space_before_colon, Bool),
+];

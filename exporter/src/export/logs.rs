@@ -1,0 +1,138 @@
+//! The `LogRecord` messages: one for each view of an exchange, one for each change of a
+//! connection.
+//!
+//! The body is a line for people; whatever is to be searched stands in the attributes. Severity
+//! has a number and no text, as the conventions ask.
+
+use super::attributes::{ErrorType, Key, Value, error_type, table};
+use super::key_values::{KeyValues, put_key_value};
+use super::line;
+use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
+use super::target::Target;
+use crate::connection::{Change, CloseReason, Connection};
+use crate::exchange::{Exchange, SpanContext, View};
+use crate::flow::Timestamp;
+
+/// Fields of `LogRecord`.
+const TIME_UNIX_NANO: u32 = 1;
+const SEVERITY_NUMBER: u32 = 2;
+const BODY: u32 = 5;
+const ATTRIBUTES: u8 = 6;
+const DROPPED_ATTRIBUTES_COUNT: u32 = 7;
+const FLAGS: u32 = 8;
+const TRACE_ID: u32 = 9;
+const SPAN_ID: u32 = 10;
+const OBSERVED_TIME_UNIX_NANO: u32 = 11;
+const EVENT_NAME: u32 = 12;
+/// A member of `AnyValue`.
+const STRING_VALUE: u32 = 1;
+
+/// Room for all but the attributes and the body.
+const FIXED_BYTES: usize = 192;
+
+/// `SeverityNumber`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    Info = 9,
+    Warn = 13,
+    Error = 17,
+}
+
+/// What a log record holds besides attributes and trace identity.
+struct Event<'a> {
+    name: &'static str,
+    severity: Severity,
+    body: &'a str,
+    at: Timestamp,
+    observed: Timestamp,
+}
+
+/// The log record of an exchange in one view. `attributes` are those of the same view.
+pub(super) fn exchange(
+    exchange: &Exchange,
+    view: &View,
+    target: &Target<'_>,
+    attributes: &KeyValues,
+) -> Vec<u8> {
+    let event = Event {
+        name: "headertap.http.exchange",
+        severity: exchange_severity(exchange, view),
+        body: &line::exchange(exchange, view, target),
+        at: exchange.start(),
+        observed: exchange.observed,
+    };
+    let mut out = encode(&event, attributes);
+    put_trace(&mut out, &view.span);
+    out
+}
+
+/// The log record of a change of a connection.
+pub(super) fn connection(connection: &Connection, attributes: &KeyValues) -> Vec<u8> {
+    let (name, severity) = connection_kind(&connection.change);
+    let event = Event {
+        name,
+        severity,
+        body: &line::connection(connection),
+        at: connection.at,
+        observed: connection.observed,
+    };
+    encode(&event, attributes)
+}
+
+/// A server's failure is an error for everyone; a client's own (4xx), and a connection that broke,
+/// are worth a look. What headertap did not see is nobody's failure.
+fn exchange_severity(exchange: &Exchange, view: &View) -> Severity {
+    match error_type(exchange, view.role) {
+        Some(ErrorType::Status(500..)) => Severity::Error,
+        Some(ErrorType::Status(_) | ErrorType::Failure(_)) => Severity::Warn,
+        None => Severity::Info,
+    }
+}
+
+fn connection_kind(change: &Change) -> (&'static str, Severity) {
+    match change {
+        Change::Open => ("headertap.connection.open", Severity::Info),
+        Change::Failed(_) => ("headertap.connection.failed", Severity::Warn),
+        Change::Close { reason, .. } => match reason {
+            CloseReason::RstSent | CloseReason::RstReceived => {
+                ("headertap.connection.close", Severity::Warn)
+            }
+            CloseReason::Fin | CloseReason::Unknown => {
+                ("headertap.connection.close", Severity::Info)
+            }
+        },
+    }
+}
+
+fn encode(event: &Event<'_>, attributes: &KeyValues) -> Vec<u8> {
+    let mut out = Vec::with_capacity(attributes.size() + event.body.len() + FIXED_BYTES);
+    put_fixed64(&mut out, TIME_UNIX_NANO, event.at.0);
+    put_uint(&mut out, SEVERITY_NUMBER, event.severity as u64);
+    put_len(&mut out, BODY, field_size(event.body.len()));
+    put_bytes(&mut out, STRING_VALUE, event.body.as_bytes());
+    put_key_value(
+        &mut out,
+        u32::from(ATTRIBUTES),
+        Key::new(table::EVENT_NAME),
+        Value::Str(event.name),
+    );
+    attributes.copy_to(&mut out, ATTRIBUTES);
+    if attributes.dropped > 0 {
+        put_uint(&mut out, DROPPED_ATTRIBUTES_COUNT, u64::from(attributes.dropped));
+    }
+    put_fixed64(&mut out, OBSERVED_TIME_UNIX_NANO, event.observed.0);
+    put_bytes(&mut out, EVENT_NAME, event.name.as_bytes());
+    out
+}
+
+/// Writes the identity that links the record to its span; an id that is all zero is none.
+fn put_trace(out: &mut Vec<u8>, span: &SpanContext) {
+    if span.trace_id == [0; 16] {
+        return;
+    }
+    put_fixed32(out, FLAGS, u32::from(span.flags));
+    put_bytes(out, TRACE_ID, &span.trace_id);
+    if span.span_id != [0; 8] {
+        put_bytes(out, SPAN_ID, &span.span_id);
+    }
+}

@@ -1,0 +1,192 @@
+//! Where records go: to a collector, or as text or OTLP JSON lines to a file.
+//!
+//! Joins `export` and `deliver` for each of the three; policy has run on everything that comes in.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::runtime::Runtime;
+
+use crate::config::{self, Config};
+use crate::connection::{Change, Connection};
+use crate::deliver::file::{Lines, Target};
+use crate::deliver::{Delivery, Limits, Settings, endpoint::Endpoints};
+use crate::exchange::Exchange;
+use crate::export::resource::Host;
+use crate::export::text::Text;
+use crate::export::{Encoder, Record, Signal, json, request};
+use crate::stats::{Account, Cause, Outcome, Tally, Unit};
+
+/// Records a JSON line holds at most.
+const JSON_BATCH: usize = 512;
+
+/// A running output.
+#[derive(Debug)]
+pub enum Output {
+    /// To a collector.
+    Otlp {
+        /// Makes records.
+        encoder: Encoder,
+        /// Sends them.
+        delivery: Delivery,
+        /// Records of the account.
+        account: Arc<Account>,
+    },
+    /// Lines for people.
+    Text {
+        /// How they look.
+        text: Text,
+        /// Where they go.
+        lines: Lines,
+        /// Opened and closed connections are not told.
+        account: Arc<Account>,
+    },
+    /// OTLP JSON lines.
+    OtlpJson {
+        /// Makes records.
+        encoder: Encoder,
+        /// Log records that wait for a line, and spans that do.
+        waiting: [Vec<Record>; 2],
+        /// Where they go.
+        lines: Lines,
+        /// Records of the account.
+        account: Arc<Account>,
+    },
+}
+
+impl Output {
+    /// Starts the output that `config` asks for; `endpoints` are there if it is OTLP.
+    ///
+    /// # Errors
+    /// If a file cannot be opened or a certificate cannot be read.
+    pub fn start(
+        config: &Config,
+        form: config::Output,
+        endpoints: Option<&Endpoints>,
+        account: &Arc<Account>,
+        runtime: &Runtime,
+    ) -> Result<Self> {
+        let encoder = Encoder::new(&Host::read());
+        let account = Arc::clone(account);
+        if let Some(endpoints) = endpoints {
+            let limits = Limits { queue_bytes: config.queue_bytes, ..Limits::default() };
+            let settings = Settings { endpoints: endpoints.clone(), limits };
+            let delivery = Delivery::start(&settings, &account, runtime.handle())?;
+            return Ok(Self::Otlp { encoder, delivery, account });
+        }
+        let target = config.output_path.clone().map_or(Target::Stdout, Target::File);
+        let colour = target == Target::Stdout && io::stdout().is_terminal();
+        let lines = Lines::start(&target, Arc::clone(&account))?;
+        Ok(match form {
+            config::Output::OtlpJson => {
+                Self::OtlpJson { encoder, waiting: [Vec::new(), Vec::new()], lines, account }
+            }
+            config::Output::Text | config::Output::Otlp => {
+                Self::Text { text: Text { headers: true, colour }, lines, account }
+            }
+        })
+    }
+
+    /// Takes an exchange that may leave.
+    pub fn exchange(&mut self, exchange: &Exchange) {
+        match self {
+            Self::Otlp { encoder, delivery, account } => encoder.exchange(exchange, |record| {
+                count(account, &record);
+                delivery.push(record);
+            }),
+            Self::Text { text, lines, .. } => {
+                lines.push(
+                    text.exchange(exchange).as_bytes(),
+                    Tally { http: 1, ..Tally::default() },
+                );
+            }
+            Self::OtlpJson { encoder, waiting, account, .. } => {
+                encoder.exchange(exchange, |record| {
+                    count(account, &record);
+                    wait(waiting, record);
+                });
+                self.write_full();
+            }
+        }
+    }
+
+    /// Takes a connection's change. Text tells of failures only: the exchanges tell the rest.
+    pub fn connection(&mut self, connection: &Connection) {
+        match self {
+            Self::Otlp { encoder, delivery, account } => {
+                let record = encoder.connection(connection);
+                count(account, &record);
+                delivery.push(record);
+            }
+            Self::Text { text, lines, account } => match connection.change {
+                Change::Failed(_) => {
+                    let tally = Tally { connections: 1, ..Tally::default() };
+                    lines.push(text.connection(connection).as_bytes(), tally);
+                }
+                Change::Open | Change::Close { .. } => {
+                    account.settle(Unit::Connections, Outcome::Filtered, 1);
+                }
+            },
+            Self::OtlpJson { encoder, waiting, account, .. } => {
+                let record = encoder.connection(connection);
+                count(account, &record);
+                wait(waiting, record);
+                self.write_full();
+            }
+        }
+    }
+
+    /// Nothing more comes for the moment: writes what waits.
+    pub fn flush(&mut self) {
+        if let Self::OtlpJson { waiting, lines, account, .. } = self {
+            for records in waiting.iter_mut().filter(|records| !records.is_empty()) {
+                write_json(records, lines, account);
+            }
+        }
+    }
+
+    fn write_full(&mut self) {
+        if let Self::OtlpJson { waiting, lines, account, .. } = self {
+            for records in waiting.iter_mut().filter(|records| records.len() >= JSON_BATCH) {
+                write_json(records, lines, account);
+            }
+        }
+    }
+
+    /// Sends or writes what is left, for at most `deadline`; counts the rest as lost.
+    pub fn drain(mut self, deadline: Duration, runtime: &Runtime) {
+        self.flush();
+        match self {
+            Self::Otlp { delivery, .. } => runtime.block_on(delivery.drain(deadline)),
+            Self::Text { lines, .. } | Self::OtlpJson { lines, .. } => lines.drain(deadline),
+        }
+    }
+}
+
+fn count(account: &Account, record: &Record) {
+    account.seen(Unit::LogRecords, record.tally.log_records);
+    account.seen(Unit::Spans, record.tally.spans);
+}
+
+fn wait([logs, spans]: &mut [Vec<Record>; 2], record: Record) {
+    match record.signal {
+        Signal::Logs => logs.push(record),
+        Signal::Traces => spans.push(record),
+    }
+}
+
+fn write_json(records: &mut Vec<Record>, lines: &Lines, account: &Account) {
+    let Some(signal) = records.first().map(|record| record.signal) else { return };
+    let mut tally = Tally::default();
+    records.iter().for_each(|record| tally.add(record.tally));
+    match json::line(signal, &request::assemble(signal, records)) {
+        Ok(line) => lines.push(line.as_bytes(), tally),
+        Err(error) => {
+            tracing::error!(%error, "records could not be written as JSON");
+            account.settle_all(tally, Outcome::Lost(Cause::WriteFailed));
+        }
+    }
+    records.clear();
+}

@@ -1,0 +1,42 @@
+//! A head (RFC 9112 sections 3 to 6): its bytes, start line to empty line, in; the request or
+//! response and the framing of its content out.
+
+use crate::http::{HeadTiming, Oddities, Request, Response};
+
+use super::body::{self, Body};
+use super::section::{next_line, parse_fields};
+use super::{Part, Side, start_line};
+
+/// Reads a whole head. `None`: its start line is not one of this side, by the strict measure
+/// where `strict`.
+pub(super) fn parse(
+    side: Side,
+    strict: bool,
+    block: &[u8],
+    timing: HeadTiming,
+) -> Option<(Part, Body)> {
+    let mut rest = block;
+    let mut oddities = Oddities::default();
+    let line = next_line(&mut rest, &mut oddities)?;
+    let head_size = u64::try_from(block.len()).ok()?;
+    match side {
+        Side::Request => {
+            if strict && !start_line::is_strict_request(line) {
+                return None;
+            }
+            let (method, target, version) = start_line::parse_request(line)?;
+            let fields = parse_fields(rest, &mut oddities);
+            let body = body::of_request(&fields, &mut oddities);
+            let (method, target) = (method.to_vec(), target.to_vec());
+            let request = Request { method, target, version, fields, head_size, timing, oddities };
+            Some((Part::Request(request), body))
+        }
+        Side::Response => {
+            let (version, status) = start_line::parse_status(line)?;
+            let fields = parse_fields(rest, &mut oddities);
+            let body = body::of_response(status, &fields, &mut oddities);
+            let response = Response { status, version, fields, head_size, timing, oddities };
+            Some((Part::Response(response), body))
+        }
+    }
+}

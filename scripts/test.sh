@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every test that needs neither an emulated kernel nor a collector.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ $(id -u) -ne 0 ]]; then
+	cargo test --locked --workspace --exclude e2e
+	echo "test: the kernel and network tests did not run: they need root. Run make test as root" >&2
+	exit 1
+fi
+# The end-to-end tests start the program itself.
+cargo build --locked --workspace
+cargo test --locked --workspace
