@@ -47,6 +47,9 @@ mod skeleton {
 
 use skeleton::{HeadertapSkel, HeadertapSkelBuilder};
 
+/// The BPF object as it was built: what tests and benchmarks load program by program.
+pub const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/headertap.bpf.o"));
+
 /// How long records may wait in the ring while there is traffic.
 const POLL_BUSY: Duration = Duration::from_millis(10);
 /// How long when there was none; a ring that fills wakes us earlier.
