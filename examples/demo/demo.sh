@@ -29,7 +29,11 @@ fail() {
 }
 
 say() {
-	printf '\n\033[1m# %s\033[0m\n' "$*"
+	if [[ -t 1 ]]; then
+		printf '\033[1m# %s\033[0m\n' "$*"
+	else
+		echo "# $*"
+	fi
 }
 
 # within SECONDS COMMAND...: waits until the command succeeds.
@@ -81,14 +85,15 @@ has_started() {
 
 # exchanges PATH: how many exchanges with this path are written, and not yet shown.
 exchanges() {
-	tail -c "+$((shown_bytes + 1))" "$kept/exchanges.txt" | grep -cE "^[0-9].*shop\.example$1( |\?|\$)" || true
+	tail -c "+$((shown_bytes + 1))" "$kept/exchanges.txt" | grep -cE "^[0-9].*shop\.example(:80)?$1( |\?|\$)" || true
 }
 
 has_exchanges() {
 	[[ $(exchanges "$1") -ge $2 ]]
 }
 
-# show PATH NUMBER [LIMIT]: waits for that many exchanges and prints what is new, or its first exchanges.
+# show PATH NUMBER [LIMIT]: waits for that many exchanges and prints what is new, or its first
+# exchanges. Connections of other programs on this host that fail are left out.
 show() {
 	local new
 	within "$seen_within_s" has_exchanges "$1" "$2" ||
@@ -96,7 +101,10 @@ show() {
 	sleep 0.2 # what else belongs to it: a connection that closes or fails
 	new=$(stat -c %s "$kept/exchanges.txt")
 	tail -c "+$((shown_bytes + 1))" "$kept/exchanges.txt" | head -c "$((new - shown_bytes))" |
-		awk -v limit="${3:-1000}" '/^[0-9]/ && ++records > limit { exit } { print }' || true
+		awk -v limit="${3:-1000}" '
+			/^[0-9]/ { ours = !/ -- failed / || /198\.51\.100\./; records += ours }
+			records > limit { exit }
+			ours { print }' || true
 	shown_bytes=$new
 }
 

@@ -30,6 +30,9 @@ const ENVIRONMENT: &str = "\
 Environment:
   OTEL_EXPORTER_OTLP_ENDPOINT, ..._HEADERS, ..._TIMEOUT, ... and the same for LOGS and TRACES
       alone: where and how otlp sends (OpenTelemetry specification)
+  HEADERTAP_LOG
+      what headertap logs about itself, e.g. debug or headertap=trace [default:
+      warn,headertap=info]
   HEADERTAP_HASH_KEY
       key of the action hash where the configuration names no file
 
