@@ -73,14 +73,14 @@ start_agent() {
 	"$program" run --interface "$prefix*" "$@" >"$kept/$name.txt" 2>"$kept/$name.log" &
 	agents+=($!)
 	within "$ready_within_s" has_started "$name" $! || fail "headertap was not ready within $ready_within_s s"
-	grep -q '^headertap: ready' "$kept/$name.log" || {
+	grep -qs '^headertap: ready' "$kept/$name.log" || {
 		cat "$kept/$name.log" >&2
 		exit 1
 	}
 }
 
 has_started() {
-	grep -q '^headertap: ready' "$kept/$1.log" || ! is_running "$2"
+	grep -qs '^headertap: ready' "$kept/$1.log" || ! is_running "$2"
 }
 
 # exchanges PATH: how many exchanges with this path are written, and not yet shown.
