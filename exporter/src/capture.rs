@@ -85,6 +85,28 @@ pub struct Counters {
     pub fragments: u64,
 }
 
+impl Counters {
+    /// The counters in the map `counters`, summed over all CPUs.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn read(map: &impl MapCore) -> Result<Self> {
+        let read = |index: u32| -> Result<u64> {
+            let per_cpu = map.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)?;
+            let value = |bytes: &Vec<u8>| bytes.as_slice().try_into().map(u64::from_ne_bytes);
+            Ok(per_cpu.iter().flatten().filter_map(|bytes| value(bytes).ok()).sum())
+        };
+        Ok(Self {
+            segments_seen: read(0)?,
+            segments_ringbuf_full: read(1)?,
+            segments_not_loaded: read(2)?,
+            sockets_seen: read(3)?,
+            sockets_ringbuf_full: read(4)?,
+            fragments: read(5)?,
+        })
+    }
+}
+
 /// What takes the records.
 pub trait Sink {
     /// Records follow that were waiting at this moment.
@@ -149,20 +171,7 @@ impl Capture {
     /// # Errors
     /// If the map cannot be read.
     pub fn counters(&self) -> Result<Counters> {
-        let read = |index: u32| -> Result<u64> {
-            let per_cpu =
-                self.skel.maps.counters.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)?;
-            let value = |bytes: &Vec<u8>| bytes.as_slice().try_into().map(u64::from_ne_bytes);
-            Ok(per_cpu.iter().flatten().filter_map(|bytes| value(bytes).ok()).sum())
-        };
-        Ok(Counters {
-            segments_seen: read(0)?,
-            segments_ringbuf_full: read(1)?,
-            segments_not_loaded: read(2)?,
-            sockets_seen: read(3)?,
-            sockets_ringbuf_full: read(4)?,
-            fragments: read(5)?,
-        })
+        Counters::read(&self.skel.maps.counters)
     }
 
     /// Gives records to `sink` until `stop` is set, then detaches and gives what is left.

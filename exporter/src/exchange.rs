@@ -57,6 +57,15 @@ impl Role {
     }
 }
 
+/// Another trace's span that a span points to without being its child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanLink {
+    /// The other trace.
+    pub trace_id: [u8; 16],
+    /// The span in it.
+    pub span_id: [u8; 8],
+}
+
 /// The trace identity of a view (W3C Trace Context level 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpanContext {
@@ -73,6 +82,9 @@ pub struct SpanContext {
     /// Whether a span is to be emitted: false where the process's own SDK makes it, where the
     /// header says unsampled, and for observers.
     pub has_span: bool,
+    /// The span that a header named and that was not taken for a parent, because too many
+    /// exchanges had named it, or for too long.
+    pub link: Option<SpanLink>,
 }
 
 /// The exchange as one end on this host took part in it: one log record, and one span.

@@ -25,7 +25,8 @@ mod spans;
 mod target;
 pub mod text;
 
-use key_values::KeyValues;
+use attributes::MAX_SHARED;
+use key_values::{Attributes, KeyValues};
 use resource::{Host, Resources};
 use target::Target;
 
@@ -64,14 +65,21 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Encoder {
     resources: Resources,
-    attributes: KeyValues,
+    view: KeyValues,
+    sections: Sections,
+    line: String,
 }
 
 impl Encoder {
     /// An encoder for the processes of `host`.
     #[must_use]
     pub fn new(host: &Host) -> Self {
-        Self { resources: Resources::new(host), attributes: KeyValues::default() }
+        Self {
+            resources: Resources::new(host),
+            view: KeyValues::default(),
+            sections: Sections::default(),
+            line: String::new(),
+        }
     }
 
     /// Gives `emit` a log record for every view of the exchange, followed by its span where the
@@ -79,20 +87,24 @@ impl Encoder {
     /// view gives nothing, so its maker must settle it in the account.
     pub fn exchange(&mut self, exchange: &Exchange, mut emit: impl FnMut(Record)) {
         let mut http = 1;
+        self.sections.room = 0;
         for view in &exchange.views {
             let resource = self.resources.of(&view.process);
             let target = Target::of(exchange, view.role);
-            self.attributes.clear();
-            let attributes = &mut self.attributes;
-            let cut = attributes::exchange(exchange, view, &target, &mut |key, value| {
-                attributes.push(key, value);
+            self.view.clear();
+            attributes::exchange(exchange, view, &target, &mut |key, value| {
+                self.view.push(key, value);
             });
-            attributes.dropped = dropped(exchange, cut);
+            self.sections.fill(exchange, MAX_SHARED.saturating_sub(self.view.len()));
+            let attributes = Attributes {
+                blocks: &[&self.view, &self.sections.encoded],
+                dropped: dropped(exchange, self.sections.cut),
+            };
 
             emit(Record {
                 signal: Signal::Logs,
                 resource: Arc::clone(&resource),
-                bytes: logs::exchange(exchange, view, &target, attributes),
+                bytes: logs::exchange(exchange, view, &target, &attributes, &mut self.line),
                 tally: Tally { http, log_records: 1, ..Tally::default() },
             });
             http = 0;
@@ -100,7 +112,7 @@ impl Encoder {
                 emit(Record {
                     signal: Signal::Traces,
                     resource,
-                    bytes: spans::exchange(exchange, view, attributes),
+                    bytes: spans::exchange(exchange, view, &attributes),
                     tally: Tally { spans: 1, ..Tally::default() },
                 });
             }
@@ -109,15 +121,39 @@ impl Encoder {
 
     /// The log record of a change of a connection.
     pub fn connection(&mut self, connection: &Connection) -> Record {
-        self.attributes.clear();
-        let attributes = &mut self.attributes;
-        attributes::connection(connection, &mut |key, value| attributes.push(key, value));
+        self.view.clear();
+        attributes::connection(connection, &mut |key, value| self.view.push(key, value));
+        let attributes = Attributes { blocks: &[&self.view], dropped: 0 };
         Record {
             signal: Signal::Logs,
             resource: self.resources.of(&connection.process),
-            bytes: logs::connection(connection, attributes),
+            bytes: logs::connection(connection, &attributes),
             tally: Tally { connections: 1, log_records: 1, ..Tally::default() },
         }
+    }
+}
+
+/// The header fields of one exchange, encoded.
+#[derive(Debug, Default)]
+struct Sections {
+    encoded: KeyValues,
+    /// How many attributes they could be; 0: those of another exchange.
+    room: usize,
+    /// How many that took away.
+    cut: u32,
+}
+
+impl Sections {
+    /// Encodes them, unless what is there for another view fits this one as it is.
+    fn fill(&mut self, exchange: &Exchange, room: usize) {
+        let all_fit = self.cut == 0 && self.encoded.len() <= room;
+        if self.room != 0 && (all_fit || self.room == room) {
+            return;
+        }
+        self.encoded.clear();
+        self.room = room;
+        let encoded = &mut self.encoded;
+        self.cut = attributes::sections(exchange, room, &mut |key, value| encoded.push(key, value));
     }
 }
 

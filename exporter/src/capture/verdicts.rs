@@ -23,7 +23,11 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    pub(super) fn map(flows: &impl MapCore) -> Result<Self> {
+    /// Maps the array `flows`.
+    ///
+    /// # Errors
+    /// If the kernel does not allow it.
+    pub fn map(flows: &impl MapCore) -> Result<Self> {
         let entries = usize::try_from(flows.max_entries())?;
         let cells = MmapOptions::new()
             .len(entries * CELL_BYTES)

@@ -4,7 +4,6 @@
 //! Owns which attributes there are and what they say. Owns no encoding. A name exists only in
 //! [`table`].
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -17,7 +16,7 @@ mod fields;
 pub mod table;
 
 pub use connection::connection;
-pub(crate) use exchange::{ErrorType, error_type, exchange, incomplete, known_method};
+pub(crate) use exchange::{ErrorType, error_type, exchange, incomplete, known_method, sections};
 
 /// Most attributes of a log record. Loki discards a line with more than 128 entries, and the
 /// Resource, the scope and the record's own fields count among them.
@@ -25,24 +24,27 @@ pub const MAX_ATTRIBUTES: usize = 96;
 
 /// Most attributes that a log record and a span of one exchange share; a log record adds the name
 /// of its event.
-const MAX_SHARED: usize = MAX_ATTRIBUTES - 1;
+pub(crate) const MAX_SHARED: usize = MAX_ATTRIBUTES - 1;
 
 /// The name of an attribute: one of [`table`], followed by the name of a header field where it is
 /// a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key<'a> {
     name: &'static str,
-    field: &'a str,
+    /// UTF-8, spelt as on the wire.
+    field: &'a [u8],
 }
 
 impl<'a> Key<'a> {
     /// A whole name.
+    #[inline]
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, field: "" }
+        Self { name, field: b"" }
     }
 
-    /// The name for a header field; `field` is spelt as on the wire.
-    pub(crate) fn of_field(prefix: &'static str, field: &'a str) -> Self {
+    /// The name for a header field; `field` is UTF-8, spelt as on the wire.
+    #[inline]
+    pub(crate) fn of_field(prefix: &'static str, field: &'a [u8]) -> Self {
         Self { name: prefix, field }
     }
 
@@ -53,18 +55,20 @@ impl<'a> Key<'a> {
     }
 
     /// Bytes of the whole key.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.name.len() + self.field.len()
     }
 
     /// Appends the whole key, the field's name in lower case.
+    #[inline]
     pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.name.as_bytes());
         if self.field.is_empty() {
             return;
         }
         let field = out.len();
-        out.extend_from_slice(self.field.as_bytes());
+        out.extend_from_slice(self.field);
         if let Some(field) = out.get_mut(field..) {
             field.make_ascii_lowercase();
         }
@@ -73,7 +77,7 @@ impl<'a> Key<'a> {
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name, self.field.to_ascii_lowercase())
+        write!(f, "{}{}", self.name, String::from_utf8_lossy(self.field).to_ascii_lowercase())
     }
 }
 
@@ -86,38 +90,36 @@ pub enum Value<'a> {
     Int(i64),
     /// A boolean.
     Bool(bool),
-    /// An array of strings.
-    Strs(&'a [Cow<'a, str>]),
+    /// An array of strings, as the bytes on the wire; what is not UTF-8 is escaped when written.
+    Strs(&'a [&'a [u8]]),
     /// An array of integers.
     Ints(&'a [i64]),
 }
 
-/// Gives attributes to whoever visits, up to the cap, and counts what the cap takes away.
+/// Gives attributes to whoever visits.
 struct Visit<'v, F> {
-    room: usize,
-    dropped: u32,
     visitor: &'v mut F,
+    /// Where a number becomes text.
+    text: String,
 }
 
 impl<'v, F: FnMut(Key<'_>, Value<'_>)> Visit<'v, F> {
     fn new(visitor: &'v mut F) -> Self {
-        Self { room: MAX_SHARED, dropped: 0, visitor }
+        Self { visitor, text: String::with_capacity(40) }
     }
 
+    #[inline]
     fn give(&mut self, key: Key<'_>, value: Value<'_>) {
-        if self.room == 0 {
-            self.dropped = self.dropped.saturating_add(1);
-        } else {
-            self.room -= 1;
-            (self.visitor)(key, value);
-        }
+        (self.visitor)(key, value);
     }
 
+    #[inline]
     fn str(&mut self, name: &'static str, value: &str) {
         self.give(Key::new(name), Value::Str(value));
     }
 
     /// Numbers beyond `i64` cannot be told in OTLP; they become the largest that can.
+    #[inline]
     fn int(&mut self, name: &'static str, value: impl TryInto<i64>) {
         self.give(Key::new(name), Value::Int(value.try_into().unwrap_or(i64::MAX)));
     }
@@ -143,16 +145,19 @@ impl<'v, F: FnMut(Key<'_>, Value<'_>)> Visit<'v, F> {
     }
 
     fn address(&mut self, name: &'static str, ip: IpAddr) {
-        let mut text = String::with_capacity(15);
-        push_ip(&mut text, ip);
-        self.str(name, &text);
+        self.written(name, |text| push_ip(text, ip));
     }
 
     /// An id of 64 bits, as 16 hexadecimal digits.
     fn id(&mut self, name: &'static str, id: u64) {
-        let mut text = String::with_capacity(16);
-        push_hex(&mut text, id);
-        self.str(name, &text);
+        self.written(name, |text| push_hex(text, id));
+    }
+
+    /// A string that `write` makes.
+    fn written(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        self.text.clear();
+        write(&mut self.text);
+        (self.visitor)(Key::new(name), Value::Str(&self.text));
     }
 }
 

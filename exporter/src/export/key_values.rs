@@ -1,10 +1,12 @@
 //! Attributes as encoded `KeyValue` messages: typed values in, one block of bytes out.
 //!
 //! A log record and a span hold the same attributes under different field numbers, each a tag of
-//! one byte. So the block is encoded once, and the tags are put in when it is copied.
+//! one byte. So a block is encoded once, and the tags are put in when it is copied; and the block
+//! that two ends of an exchange say alike is encoded once for both.
 
-use crate::export::attributes::{Key, Value};
-use crate::export::protobuf::{field_size, put_bytes, put_len, put_uint, varint_size};
+use super::attributes::{Key, Value};
+use super::escape::utf8_bytes;
+use super::protobuf::{LEN, field_size, put_bytes, put_len, put_uint, varint_size};
 
 /// Fields of `KeyValue`.
 const KEY: u32 = 1;
@@ -23,8 +25,6 @@ pub(crate) struct KeyValues {
     bytes: Vec<u8>,
     /// Where in `bytes` each attribute's tag stands.
     tags: Vec<usize>,
-    /// `dropped_attributes_count` of the record they are for.
-    pub(crate) dropped: u32,
 }
 
 impl KeyValues {
@@ -32,87 +32,137 @@ impl KeyValues {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.tags.clear();
-        self.dropped = 0;
     }
 
-    /// Bytes that [`Self::copy_to`] will write.
-    pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
+    /// How many attributes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.tags.len()
     }
 
     /// Adds an attribute.
+    #[inline]
     pub(crate) fn push(&mut self, key: Key<'_>, value: Value<'_>) {
         self.tags.push(self.bytes.len());
         put_key_value(&mut self.bytes, 0, key, value);
     }
 
-    /// Writes the attributes as repeated field `field` of the message at the end of `out`.
-    pub(crate) fn copy_to(&self, out: &mut Vec<u8>, field: u8) {
-        let tag = field << 3 | 2;
+    fn copy_to(&self, out: &mut Vec<u8>, tag: u8) {
         let start = out.len();
         out.extend_from_slice(&self.bytes);
+        let copy = out.get_mut(start..).unwrap_or_default();
         for offset in &self.tags {
-            if let Some(byte) = out.get_mut(start + offset) {
+            if let Some(byte) = copy.get_mut(*offset) {
                 *byte = tag;
             }
         }
     }
 }
 
+/// The attributes of one record.
+#[derive(Debug)]
+pub(crate) struct Attributes<'a> {
+    /// One after the other.
+    pub(crate) blocks: &'a [&'a KeyValues],
+    /// `dropped_attributes_count`.
+    pub(crate) dropped: u32,
+}
+
+impl Attributes<'_> {
+    /// Bytes that [`Self::copy_to`] will write.
+    pub(crate) fn size(&self) -> usize {
+        self.blocks.iter().map(|block| block.bytes.len()).sum()
+    }
+
+    /// Writes the attributes as repeated field `field` of the message at the end of `out`.
+    pub(crate) fn copy_to(&self, out: &mut Vec<u8>, field: u8) {
+        for block in self.blocks {
+            block.copy_to(out, field << 3 | 2);
+        }
+    }
+}
+
 /// Writes one attribute as a `KeyValue` in field `field` (1 to 15) of the message at the end of
 /// `out`.
+#[inline]
 pub(crate) fn put_key_value(out: &mut Vec<u8>, field: u32, key: Key<'_>, value: Value<'_>) {
-    let array = array_size(value);
-    let value_size = any_value_size(value, array);
+    match value {
+        Value::Str(text) => {
+            put_key(out, field, key, field_size(text.len()));
+            put_bytes(out, STRING_VALUE, text.as_bytes());
+        }
+        Value::Bool(yes) => {
+            put_key(out, field, key, 2);
+            put_uint(out, BOOL_VALUE, u64::from(yes));
+        }
+        Value::Int(number) => {
+            put_key(out, field, key, int_size(number));
+            put_uint(out, INT_VALUE, number.cast_unsigned());
+        }
+        Value::Strs(&[text]) => put_one_line(out, field, key, &utf8_bytes(text)),
+        Value::Strs(texts) => put_lines(out, field, key, texts),
+        Value::Ints(numbers) => put_ints(out, field, key, numbers),
+    }
+}
+
+/// Writes all but the value; `value_size`: bytes of the `AnyValue`.
+#[inline]
+fn put_key(out: &mut Vec<u8>, field: u32, key: Key<'_>, value_size: usize) {
     let size = field_size(key.len()) + field_size(value_size);
-    out.reserve(field_size(size));
-    put_len(out, field, size);
-    put_len(out, KEY, key.len());
-    key.write_to(out);
-    put_len(out, VALUE, value_size);
-    put_any_value(out, value, array);
-}
-
-/// `array` is what [`array_size`] says of the same value.
-fn any_value_size(value: Value<'_>, array: usize) -> usize {
-    match value {
-        Value::Str(text) => field_size(text.len()),
-        Value::Bool(_) => 2,
-        Value::Int(n) => 1 + varint_size(n.cast_unsigned()),
-        Value::Strs(_) | Value::Ints(_) => field_size(array),
-    }
-}
-
-/// Bytes of the `ArrayValue`; 0 for a value that is none.
-fn array_size(value: Value<'_>) -> usize {
-    match value {
-        Value::Strs(texts) => texts.iter().map(|t| field_size(field_size(t.len()))).sum(),
-        Value::Ints(ns) => ns.iter().map(|n| field_size(any_value_size(Value::Int(*n), 0))).sum(),
-        Value::Str(_) | Value::Bool(_) | Value::Int(_) => 0,
-    }
-}
-
-fn put_any_value(out: &mut Vec<u8>, value: Value<'_>, array: usize) {
-    match value {
-        Value::Str(text) => put_bytes(out, STRING_VALUE, text.as_bytes()),
-        Value::Bool(yes) => put_uint(out, BOOL_VALUE, u64::from(yes)),
-        Value::Int(n) => put_uint(out, INT_VALUE, n.cast_unsigned()),
-        Value::Strs(texts) => {
-            put_len(out, ARRAY_VALUE, array);
-            for text in texts {
-                put_element(out, Value::Str(text));
-            }
+    match [field << 3 | LEN, KEY << 3 | LEN, VALUE << 3 | LEN].map(u8::try_from) {
+        // Nearly all: if the whole is short, so are its parts.
+        [Ok(outer), Ok(key_tag), Ok(value_tag)] if size < 0x80 => {
+            let [size, key_len, value_size] = [size, key.len(), value_size].map(low_byte);
+            out.extend_from_slice(&[outer, size, key_tag, key_len]);
+            key.write_to(out);
+            out.extend_from_slice(&[value_tag, value_size]);
         }
-        Value::Ints(numbers) => {
-            put_len(out, ARRAY_VALUE, array);
-            for number in numbers {
-                put_element(out, Value::Int(*number));
-            }
+        _ => {
+            put_len(out, field, size);
+            put_len(out, KEY, key.len());
+            key.write_to(out);
+            put_len(out, VALUE, value_size);
         }
     }
 }
 
-fn put_element(out: &mut Vec<u8>, value: Value<'_>) {
-    put_len(out, VALUES, any_value_size(value, 0));
-    put_any_value(out, value, 0);
+/// A number below 128 as one byte.
+#[inline]
+fn low_byte(number: usize) -> u8 {
+    number.to_le_bytes()[0]
+}
+
+#[inline]
+fn int_size(number: i64) -> usize {
+    1 + varint_size(number.cast_unsigned())
+}
+
+/// An array of one string: nearly every header field.
+fn put_one_line(out: &mut Vec<u8>, field: u32, key: Key<'_>, text: &[u8]) {
+    let element = field_size(text.len());
+    let array = field_size(element);
+    put_key(out, field, key, field_size(array));
+    put_len(out, ARRAY_VALUE, array);
+    put_len(out, VALUES, element);
+    put_bytes(out, STRING_VALUE, text);
+}
+
+fn put_lines(out: &mut Vec<u8>, field: u32, key: Key<'_>, texts: &[&[u8]]) {
+    let texts: Vec<_> = texts.iter().map(|text| utf8_bytes(text)).collect();
+    let array = texts.iter().map(|text| field_size(field_size(text.len()))).sum();
+    put_key(out, field, key, field_size(array));
+    put_len(out, ARRAY_VALUE, array);
+    for text in &texts {
+        put_len(out, VALUES, field_size(text.len()));
+        put_bytes(out, STRING_VALUE, text);
+    }
+}
+
+fn put_ints(out: &mut Vec<u8>, field: u32, key: Key<'_>, numbers: &[i64]) {
+    let array = numbers.iter().map(|number| field_size(int_size(*number))).sum();
+    put_key(out, field, key, field_size(array));
+    put_len(out, ARRAY_VALUE, array);
+    for number in numbers {
+        put_len(out, VALUES, int_size(*number));
+        put_uint(out, INT_VALUE, number.cast_unsigned());
+    }
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::escape::push_printable;
-use super::number::push_decimal;
+use super::number::{push_decimal, push_endpoint, push_ip};
 use super::target::Target;
 use crate::connection::{Change, Connection};
 use crate::exchange::{Exchange, Failure, Role, View};
@@ -21,25 +21,28 @@ const MAX_TARGET_BYTES: usize = 256;
 const NEVER_FAILS: &str = "a String takes everything";
 
 /// `GET /api/items 200 12.3ms checkout[4242] -> shop.internal:8080`
-pub(crate) fn exchange(exchange: &Exchange, view: &View, target: &Target<'_>) -> String {
-    let mut line = String::with_capacity(128);
-    push_method(&mut line, exchange);
+pub(crate) fn push_exchange(
+    line: &mut String,
+    exchange: &Exchange,
+    view: &View,
+    target: &Target<'_>,
+) {
+    push_method(line, exchange);
     line.push(' ');
-    push_target(&mut line, exchange);
+    push_target(line, exchange);
     line.push(' ');
-    push_outcome(&mut line, exchange);
+    push_outcome(line, exchange);
     line.push(' ');
-    push_duration(&mut line, exchange.end().since(exchange.start()));
+    push_duration(line, exchange.end().since(exchange.start()));
     line.push(' ');
     let end = if view.role == Role::Server { exchange.server } else { exchange.client };
-    push_process(&mut line, &view.process, end);
+    push_process(line, &view.process, end);
     line.push_str(arrow(view.role));
     if view.role == Role::Server {
-        push_client(&mut line, exchange, target);
+        push_client(line, exchange, target);
     } else {
-        push_server(&mut line, target);
+        push_server(line, target);
     }
-    line
 }
 
 /// `open checkout[4242] 10.0.0.5:51234 -> 10.1.0.9:443 tcp` and the like.
@@ -134,10 +137,9 @@ pub(crate) fn push_server(line: &mut String, target: &Target<'_>) {
 /// The client as a proxy named it, else the peer.
 fn push_client(line: &mut String, exchange: &Exchange, target: &Target<'_>) {
     match target.forwarded_for {
-        Some((address, _)) => write!(line, "{address}"),
-        None => write!(line, "{}", exchange.client),
+        Some((address, _)) => push_ip(line, address),
+        None => push_endpoint(line, exchange.client),
     }
-    .expect(NEVER_FAILS);
 }
 
 /// `checkout[4242]`, or the endpoint of a process that is not known.
@@ -148,7 +150,7 @@ pub(crate) fn push_process(line: &mut String, process: &Process, end: Endpoint) 
         push_decimal(line, u64::from(process.pid));
         line.push(']');
     } else {
-        write!(line, "{end}").expect(NEVER_FAILS);
+        push_endpoint(line, end);
     }
 }
 

@@ -5,7 +5,7 @@
 //! has a number and no text, as the conventions ask.
 
 use super::attributes::{ErrorType, Key, Value, error_type, table};
-use super::key_values::{KeyValues, put_key_value};
+use super::key_values::{Attributes, put_key_value};
 use super::line;
 use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
 use super::target::Target;
@@ -47,17 +47,21 @@ struct Event<'a> {
     observed: Timestamp,
 }
 
-/// The log record of an exchange in one view. `attributes` are those of the same view.
+/// The log record of an exchange in one view. `attributes` are those of the same view; `line` is
+/// where its body is put together.
 pub(super) fn exchange(
     exchange: &Exchange,
     view: &View,
     target: &Target<'_>,
-    attributes: &KeyValues,
+    attributes: &Attributes<'_>,
+    line: &mut String,
 ) -> Vec<u8> {
+    line.clear();
+    line::push_exchange(line, exchange, view, target);
     let event = Event {
         name: "headertap.http.exchange",
         severity: exchange_severity(exchange, view),
-        body: &line::exchange(exchange, view, target),
+        body: line,
         at: exchange.start(),
         observed: exchange.observed,
     };
@@ -67,7 +71,7 @@ pub(super) fn exchange(
 }
 
 /// The log record of a change of a connection.
-pub(super) fn connection(connection: &Connection, attributes: &KeyValues) -> Vec<u8> {
+pub(super) fn connection(connection: &Connection, attributes: &Attributes<'_>) -> Vec<u8> {
     let (name, severity) = connection_kind(&connection.change);
     let event = Event {
         name,
@@ -104,7 +108,7 @@ fn connection_kind(change: &Change) -> (&'static str, Severity) {
     }
 }
 
-fn encode(event: &Event<'_>, attributes: &KeyValues) -> Vec<u8> {
+fn encode(event: &Event<'_>, attributes: &Attributes<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(attributes.size() + event.body.len() + FIXED_BYTES);
     put_fixed64(&mut out, TIME_UNIX_NANO, event.at.0);
     put_uint(&mut out, SEVERITY_NUMBER, event.severity as u64);

@@ -9,7 +9,7 @@ const VARINT: u32 = 0;
 /// Eight bytes, little endian (wire type 1).
 const FIXED64: u32 = 1;
 /// A length and that many bytes (wire type 2).
-const LEN: u32 = 2;
+pub(crate) const LEN: u32 = 2;
 /// Four bytes, little endian (wire type 5).
 const FIXED32: u32 = 5;
 
@@ -30,12 +30,29 @@ pub(crate) fn field_size(len: usize) -> usize {
 }
 
 /// Writes a varint.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
+    let [low, high, ..] = value.to_le_bytes();
+    match value {
+        0..0x80 => return out.push(low),
+        0x80..0x4000 => return out.extend_from_slice(&[low | 0x80, high << 1 | low >> 7]),
+        _ => {}
     }
-    out.push(value.to_le_bytes()[0]);
+    // A copy of fixed size that is cut afterwards costs less than a check of room for each byte.
+    let mut bytes = [0; 10];
+    let mut len = 0;
+    for byte in &mut bytes {
+        *byte = value.to_le_bytes()[0] | 0x80;
+        value >>= 7;
+        len += 1;
+        if value == 0 {
+            *byte &= 0x7f;
+            break;
+        }
+    }
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Writes the tag of a field.

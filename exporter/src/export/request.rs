@@ -4,8 +4,6 @@
 //! writer serves both. Records are grouped by Resource; groups and the records in a group keep the
 //! order in which they came.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
 use super::protobuf::{field_size, put_bytes, put_len};
@@ -25,38 +23,7 @@ const SCHEMA: u32 = 3;
 const NAME: u32 = 1;
 const VERSION: u32 = 2;
 
-/// The exact size of the request that a list of records gives, kept while the list grows.
-#[derive(Debug, Default)]
-pub struct Size {
-    groups: FxHashMap<Arc<[u8]>, usize>,
-    total: usize,
-}
-
-impl Size {
-    /// Bytes of the request that the records added so far give.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.total
-    }
-
-    /// Bytes of the request that would result with `record` added.
-    #[must_use]
-    pub fn with(&self, record: &Record) -> usize {
-        let before = self.groups.get(&record.resource).copied();
-        self.total - before.map_or(0, |records| group_size(&record.resource, records))
-            + group_size(&record.resource, before.unwrap_or(0) + field_size(record.bytes.len()))
-    }
-
-    /// Adds a record.
-    pub fn add(&mut self, record: &Record) {
-        self.total = self.with(record);
-        let records = self.groups.entry(Arc::clone(&record.resource)).or_default();
-        *records += field_size(record.bytes.len());
-    }
-}
-
-/// Encodes the request that holds `records`, all of them of `signal`. Its length is what [`Size`]
-/// says for the same records.
+/// Encodes the request that holds `records`, all of them of `signal`.
 #[must_use]
 pub fn assemble(signal: Signal, records: &[Record]) -> Vec<u8> {
     debug_assert!(records.iter().all(|record| record.signal == signal));

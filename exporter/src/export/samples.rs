@@ -57,6 +57,7 @@ pub(super) fn view(role: Role) -> View {
             remote_parent: true,
             flags: 1,
             has_span: role != Role::Observer,
+            link: None,
         },
         socket_cookie: 77,
         netns_inode: 4_026_531_840,

@@ -5,9 +5,10 @@
 
 use super::attributes::{ErrorType, error_type, known_method};
 use super::escape::utf8;
-use super::key_values::KeyValues;
+use super::key_values::Attributes;
+use super::number::put_hex;
 use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
-use crate::exchange::{Exchange, Role, SpanContext, View};
+use crate::exchange::{Exchange, Role, SpanContext, SpanLink, View};
 use crate::flow::Timestamp;
 
 /// Fields of `Span`.
@@ -21,6 +22,7 @@ const START_TIME_UNIX_NANO: u32 = 7;
 const END_TIME_UNIX_NANO: u32 = 8;
 const ATTRIBUTES: u8 = 9;
 const DROPPED_ATTRIBUTES_COUNT: u32 = 10;
+const LINKS: u32 = 13;
 const STATUS: u32 = 15;
 const FLAGS: u32 = 16;
 
@@ -33,15 +35,19 @@ const MESSAGE: u32 = 2;
 const CODE: u32 = 3;
 const ERROR: u64 = 2;
 
+/// Fields of `Link`.
+const LINK_TRACE_ID: u32 = 1;
+const LINK_SPAN_ID: u32 = 2;
+
 /// `SpanFlags`: whether the parent is another process's is known, and it is.
 const CONTEXT_HAS_IS_REMOTE: u32 = 0x100;
 const CONTEXT_IS_REMOTE: u32 = 0x200;
 
 /// Room for all but the attributes.
-const FIXED_BYTES: usize = 160;
+const FIXED_BYTES: usize = 192;
 
 /// The span of an exchange in one view. `attributes` are those of the same view.
-pub(super) fn exchange(exchange: &Exchange, view: &View, attributes: &KeyValues) -> Vec<u8> {
+pub(super) fn exchange(exchange: &Exchange, view: &View, attributes: &Attributes<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(attributes.size() + FIXED_BYTES);
     let span = &view.span;
     put_bytes(&mut out, TRACE_ID, &span.trace_id);
@@ -59,6 +65,9 @@ pub(super) fn exchange(exchange: &Exchange, view: &View, attributes: &KeyValues)
     attributes.copy_to(&mut out, ATTRIBUTES);
     if attributes.dropped > 0 {
         put_uint(&mut out, DROPPED_ATTRIBUTES_COUNT, u64::from(attributes.dropped));
+    }
+    if let Some(link) = &span.link {
+        put_link(&mut out, link);
     }
     put_status(&mut out, error_type(exchange, view.role));
     put_fixed32(&mut out, FLAGS, flags(span));
@@ -84,6 +93,12 @@ fn flags(span: &SpanContext) -> u32 {
     u32::from(span.flags) | CONTEXT_HAS_IS_REMOTE | remote
 }
 
+fn put_link(out: &mut Vec<u8>, link: &SpanLink) {
+    put_len(out, LINKS, field_size(link.trace_id.len()) + field_size(link.span_id.len()));
+    put_bytes(out, LINK_TRACE_ID, &link.trace_id);
+    put_bytes(out, LINK_SPAN_ID, &link.span_id);
+}
+
 /// A code, and a description only where no status code explains it.
 fn put_status(out: &mut Vec<u8>, error: Option<ErrorType>) {
     let message = match error {
@@ -107,17 +122,19 @@ fn trace_state(exchange: &Exchange, span: &SpanContext) -> Option<String> {
     if exchange.duplicate_traceparent || !names_trace(traceparent, &span.trace_id) {
         return None;
     }
-    let lines: Vec<_> = fields.all("tracestate").map(utf8).collect();
-    Some(lines.join(",")).filter(|state| !state.is_empty())
+    let mut state = String::new();
+    for (index, line) in fields.all("tracestate").enumerate() {
+        state.push_str(if index > 0 { "," } else { "" });
+        state.push_str(&utf8(line));
+    }
+    Some(state).filter(|state| !state.is_empty())
 }
 
 /// Whether the second member of a traceparent, 32 digits after the two of the version and a dash,
 /// is this trace id.
 fn names_trace(traceparent: &[u8], trace_id: &[u8; 16]) -> bool {
     let Some(digits) = traceparent.trim_ascii().get(3..35) else { return false };
-    let nibbles = trace_id.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits
-        .iter()
-        .zip(nibbles)
-        .all(|(digit, nibble)| char::from(*digit).to_digit(16) == Some(u32::from(nibble)))
+    let mut expected = [0; 32];
+    put_hex(&mut expected, trace_id);
+    digits.eq_ignore_ascii_case(&expected)
 }

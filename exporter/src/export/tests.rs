@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::Link;
 use proptest::prelude::proptest;
 use prost::Message;
 
@@ -17,7 +18,7 @@ use super::resource::Host;
 use super::samples::{self, PARENT_ID, SPAN_ID, TRACE_ID, at, close, fields, view};
 use super::{Encoder, Record, Signal};
 use crate::connection::{Change, CloseReason};
-use crate::exchange::{Dropped, Exchange, Failure, Role, SpanContext};
+use crate::exchange::{Dropped, Exchange, Failure, Role, SpanContext, SpanLink};
 use crate::fields::Fields;
 use crate::stats::Tally;
 
@@ -245,6 +246,45 @@ fn a_root_has_no_parent_and_no_trace_state_of_another_trace() {
     assert_eq!(span.parent_span_id, Vec::<u8>::new());
     assert_eq!(span.trace_state, "");
     assert_eq!(span.flags, 0x100);
+}
+
+#[test]
+fn a_span_whose_parent_was_adopted_too_often_has_a_link_in_its_place() {
+    let mut exchange = samples::exchange(Role::Client);
+    let link = SpanLink { trace_id: TRACE_ID, span_id: PARENT_ID };
+    for view in &mut exchange.views {
+        view.span = SpanContext {
+            trace_id: [9; 16],
+            span_id: SPAN_ID,
+            has_span: true,
+            link: Some(link),
+            ..SpanContext::default()
+        };
+    }
+    let (_, span) = both(&exchange);
+    let expected =
+        Link { trace_id: TRACE_ID.to_vec(), span_id: PARENT_ID.to_vec(), ..Link::default() };
+    assert_eq!(span.links, [expected]);
+    assert_eq!((span.trace_id, span.parent_span_id), (vec![9; 16], vec![]));
+}
+
+/// What is left of a name depends on how much room the attributes before it leave.
+#[test]
+fn a_second_view_has_the_header_fields_that_it_has_alone() {
+    for lines in [0, 12, 65, 66, 67, 68, 69, 70, 71, 72, 200] {
+        let mut exchange = samples::exchange(Role::Client);
+        let many: Fields = (0..lines).map(|n| (format!("x-{n}"), "v")).collect();
+        exchange.request.as_mut().expect("the sample has a request").fields = many;
+        exchange.views = vec![view(Role::Client), view(Role::Server), view(Role::Observer)];
+        let together = records(&exchange);
+        let mut alone = Vec::new();
+        for one in std::mem::take(&mut exchange.views) {
+            exchange.views = vec![one];
+            alone.extend(records(&exchange));
+        }
+        let bytes = |records: Vec<Record>| records.into_iter().map(|r| r.bytes).collect::<Vec<_>>();
+        assert_eq!(bytes(together), bytes(alone), "{lines} lines");
+    }
 }
 
 #[test]

@@ -1,23 +1,23 @@
 //! The attributes of an exchange as one end took part in it.
 //!
 //! What is fixed in number comes first and header fields last, so that the cap on attributes takes
-//! only header fields.
+//! only header fields, and so that what both ends say alike is one block.
 
-use super::{Key, Value, Visit, fields, network_type, table};
+use super::fields::Sections;
+use super::{Key, Value, Visit, network_type, table};
 use crate::exchange::{Exchange, Failure, Role, View};
 use crate::export::escape::utf8;
 use crate::export::target::Target;
 use crate::fields::Fields;
 use crate::http::{MessageEnd, Oddities, Request, Response, Version};
 
-/// Visits the attributes of the exchange in this view. Gives how many the cap took away: names
-/// that are not told at all, and of a name that is repeated each line.
+/// Visits the attributes of the exchange in this view, but for the header fields.
 pub(crate) fn exchange<F: FnMut(Key<'_>, Value<'_>)>(
     exchange: &Exchange,
     view: &View,
     target: &Target<'_>,
     visitor: &mut F,
-) -> u32 {
+) {
     let mut visit = Visit::new(visitor);
     if let Some(request) = &exchange.request {
         request_line(&mut visit, request, view.role, target);
@@ -29,8 +29,6 @@ pub(crate) fn exchange<F: FnMut(Key<'_>, Value<'_>)>(
     network(&mut visit, exchange, view.role, target);
     sizes(&mut visit, exchange);
     own(&mut visit, exchange, view);
-    sections(&mut visit, exchange);
-    visit.dropped
 }
 
 fn request_line<F: FnMut(Key<'_>, Value<'_>)>(
@@ -253,19 +251,29 @@ fn interim_status<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, interi
     }
 }
 
-fn sections<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange) {
+/// Visits the header fields of the exchange, which are the same in every view: at most `room`
+/// attributes. Gives how many that took away: names that are not told at all, and of a name that
+/// is repeated each line.
+pub(crate) fn sections<F: FnMut(Key<'_>, Value<'_>)>(
+    exchange: &Exchange,
+    room: usize,
+    visitor: &mut F,
+) -> u32 {
+    let mut sections = Sections { room, dropped: 0, visitor };
     if let Some(request) = &exchange.request {
-        fields::section(visit, table::REQUEST_HEADER, || request.fields.iter());
+        sections.section(table::REQUEST_HEADER, || request.fields.iter());
     }
     if let Some(response) = &exchange.response {
-        fields::section(visit, table::RESPONSE_HEADER, || response.fields.iter());
+        sections.section(table::RESPONSE_HEADER, || response.fields.iter());
     }
     if let Some(end) = &exchange.request_end {
-        fields::section(visit, table::REQUEST_TRAILER, || end.trailers.iter());
+        sections.section(table::REQUEST_TRAILER, || end.trailers.iter());
     }
     if let Some(end) = &exchange.response_end {
-        fields::section(visit, table::RESPONSE_TRAILER, || end.trailers.iter());
+        sections.section(table::RESPONSE_TRAILER, || end.trailers.iter());
     }
-    let interim = || exchange.interim.iter().flat_map(|response| response.fields.iter());
-    fields::section(visit, table::INTERIM_HEADER, interim);
+    sections.section(table::INTERIM_HEADER, || {
+        exchange.interim.iter().flat_map(|response| response.fields.iter())
+    });
+    sections.dropped
 }

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::{any, proptest};
 use prost::Message;
 
-use super::{Size, assemble};
+use super::assemble;
 use crate::exchange::{Exchange, Role};
 use crate::export::resource::Host;
 use crate::export::{Encoder, Record, SCHEMA_URL, Signal, json, samples};
@@ -78,7 +78,6 @@ fn spans_have_a_request_of_the_same_shape() {
 #[test]
 fn no_records_are_an_empty_request() {
     assert_eq!(assemble(Signal::Logs, &[]), Vec::<u8>::new());
-    assert_eq!(Size::default().bytes(), 0);
 }
 
 #[test]
@@ -111,26 +110,19 @@ fn what_is_not_a_request_is_no_json() {
 }
 
 proptest! {
-    /// The size is asked for before each record is added, as a batcher does.
     #[test]
-    fn a_request_is_as_large_as_its_size_says(
+    fn a_request_has_the_size_that_was_measured_before_it_was_written(
         sizes in proptest::collection::vec((0_u8..4, 0_usize..20_000), 0..12),
     ) {
-        let mut size = Size::default();
-        let mut records = Vec::new();
-        for (resource, length) in sizes {
-            let record = Record {
-                signal: Signal::Logs,
-                resource: vec![resource; usize::from(resource) * 60].into(),
-                bytes: vec![0; length],
-                tally: Tally::default(),
-            };
-            let expected = size.with(&record);
-            size.add(&record);
-            records.push(record);
-            assert_eq!(assemble(Signal::Logs, &records).len(), expected);
-            assert_eq!(size.bytes(), expected);
-        }
+        let record = |(resource, length)| Record {
+            signal: Signal::Logs,
+            resource: vec![resource; usize::from(resource) * 60].into(),
+            bytes: vec![0; length],
+            tally: Tally::default(),
+        };
+        let records: Vec<_> = sizes.into_iter().map(record).collect();
+        let request = assemble(Signal::Logs, &records);
+        assert_eq!(request.len(), request.capacity());
     }
 
     #[test]
