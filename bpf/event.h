@@ -74,7 +74,7 @@ struct socket_event {
 
 /* What is done with the payload of one direction of a flow. */
 enum verdict {
-	VERDICT_PROBE = 1, /* protocol not known: copy until seq, look at each segment's first bytes */
+	VERDICT_PROBE = 1, /* protocol not known: copy until seq, look how each segment begins */
 	VERDICT_COPY, /* copy until seq */
 	VERDICT_CLOSED, /* seq was passed: copy nothing until the other direction talks */
 	VERDICT_PROBE_CLOSED, /* the same, after VERDICT_PROBE */

@@ -16,6 +16,8 @@
 /* Keeps a stranger from choosing tuples that share a cell. */
 const volatile __u64 hash_seed;
 
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+
 static __always_inline bool before(__u32 a, __u32 b)
 {
 	return (__s32)(a - b) < 0;
@@ -56,6 +58,13 @@ static __always_inline __u64 decision(__u32 tag, enum verdict verdict, __u32 seq
 static __always_inline enum verdict verdict_of(__u64 decision)
 {
 	return decision >> DECISION_VERDICT_SHIFT & 0xff;
+}
+
+/* User space and other CPUs decide as well: what they have decided since @old was read stays. */
+static __always_inline void decide(struct flow_cell *cell, __u64 old, __u64 new)
+{
+	if (old != new)
+		__sync_val_compare_and_swap(&cell->decision, old, new);
 }
 
 /* A method and a blank, or a version: what an HTTP/1 head starts with (RFC 9112 sections 3, 4).
@@ -130,22 +139,29 @@ static __always_inline bool wanted_until(struct __sk_buff *skb, __u64 *chosen, s
 	return false;
 }
 
-/* The peer has talked, so the other direction's next bytes may be a head. */
+/* The peer has talked, so the other direction's next bytes, from @ack on, may be a head. While it
+ * was closed, nobody kept its next_seq.
+ */
 static __always_inline void open_other_direction(__u32 cell, __u32 tag, __u32 ack)
 {
 	__u32 other = cell ^ 1;
 	struct flow_cell *value = bpf_map_lookup_elem(&flows, &other);
+	__u64 decided = value ? READ_ONCE(value->decision) : 0;
 
-	if (!value || value->decision >> DECISION_TAG_SHIFT != tag)
+	if (!value || decided >> DECISION_TAG_SHIFT != tag)
 		return;
-	switch (verdict_of(value->decision)) {
-	case VERDICT_COPY:
+	switch (verdict_of(decided)) {
 	case VERDICT_CLOSED:
-		value->decision = decision(tag, VERDICT_COPY, ack + COPY_WINDOW);
+		value->next_seq = ack;
+		/* fallthrough */
+	case VERDICT_COPY:
+		decide(value, decided, decision(tag, VERDICT_COPY, ack + COPY_WINDOW));
 		break;
-	case VERDICT_PROBE:
 	case VERDICT_PROBE_CLOSED:
-		value->decision = decision(tag, VERDICT_PROBE, ack + PROBE_WINDOW);
+		value->next_seq = ack;
+		/* fallthrough */
+	case VERDICT_PROBE:
+		decide(value, decided, decision(tag, VERDICT_PROBE, ack + PROBE_WINDOW));
 		break;
 	default:
 		break;

@@ -43,23 +43,36 @@ struct {
 	__type(value, struct owner);
 } owners __weak SEC(".maps");
 
-static __always_inline void count(__u32 counter)
+/* Returns how many that makes on this CPU. */
+static __always_inline __u64 count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
-	if (value)
-		(*value)++;
+	return value ? ++*value : 0;
+}
+
+struct ring_level {
+	__u64 waiting; /* bytes that are to be read */
+	__u64 size; /* a power of two; 0: not asked */
+};
+
+static __always_inline struct ring_level ask_ring_level(void)
+{
+	struct ring_level level = {
+		.waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA),
+		.size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE),
+	};
+
+	return level;
 }
 
 /* Default wakeups cost more than all other work of a record: the reader polls, and is woken only
- * when the ring has filled by another eighth.
+ * when the ring fills by another eighth within the next @bytes.
  */
-static __always_inline __u64 wakeup_flags(__u64 pending, __u64 size, __u64 record)
+static __always_inline __u64 wakeup_flags(struct ring_level level, __u64 bytes)
 {
-	__u64 eighth = size / 8;
-
-	return pending / eighth == (pending + record) / eighth ? BPF_RB_NO_WAKEUP :
-								 BPF_RB_FORCE_WAKEUP;
+	return (level.waiting ^ (level.waiting + bytes)) & -(level.size / 8) ? BPF_RB_FORCE_WAKEUP :
+									       BPF_RB_NO_WAKEUP;
 }
 
 #endif

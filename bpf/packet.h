@@ -15,8 +15,6 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
-#include <stddef.h>
-
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -177,12 +175,13 @@ static __always_inline enum parse_result load_tcp(struct __sk_buff *skb, __u32 o
 }
 
 static __always_inline enum parse_result load_ipv4(struct __sk_buff *skb, __u32 offset,
-						    struct segment *segment)
+						   struct segment *segment)
 {
 	struct iphdr ip;
 	__u32 end;
 
-	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.protocol != IPPROTO_TCP)
+	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.protocol != IPPROTO_TCP ||
+	    ip.ihl < 5)
 		return PARSED_OTHER;
 	if (ip.frag_off & bpf_htons(IPV4_FRAGMENT))
 		return PARSED_FRAGMENT;
@@ -196,7 +195,7 @@ static __always_inline enum parse_result load_ipv4(struct __sk_buff *skb, __u32 
 }
 
 static __always_inline enum parse_result load_ipv6(struct __sk_buff *skb, __u32 offset,
-						    struct segment *segment)
+						   struct segment *segment)
 {
 	struct extension extension;
 	struct ipv6hdr ip;

@@ -120,8 +120,6 @@ static __always_inline void fill_totals(struct socket_event *ev, struct bpf_sock
 static __always_inline void send(struct bpf_sock_ops *ctx, enum event_kind kind,
 				 enum socket_role role, __u8 old_state)
 {
-	__u64 pending = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	__u64 ring = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
 	struct bpf_sock *sk = ctx->sk;
 	struct socket_event *ev;
 
@@ -139,7 +137,7 @@ static __always_inline void send(struct bpf_sock_ops *ctx, enum event_kind kind,
 	ev->role = role;
 	ev->old_state = old_state;
 	__builtin_memset(ev->reserved, 0, sizeof(ev->reserved));
-	bpf_ringbuf_submit(ev, wakeup_flags(pending, ring, sizeof(*ev)));
+	bpf_ringbuf_submit(ev, wakeup_flags(ask_ring_level(), sizeof(*ev)));
 }
 
 static __always_inline void on_state(struct bpf_sock_ops *ctx)
@@ -159,13 +157,13 @@ int socket_events(struct bpf_sock_ops *ctx)
 {
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_STATE_CB_FLAG);
+		bpf_sock_ops_cb_flags_set(ctx,
+					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_STATE_CB_FLAG);
+		bpf_sock_ops_cb_flags_set(ctx,
+					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 		send(ctx, EVENT_OPEN,
 		     ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB ? ROLE_CLIENT : ROLE_SERVER, 0);
 		break;

@@ -17,8 +17,10 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* When more than half of the ring is waiting, a head and little more is all we may ask for. */
+/* When half of the ring is waiting, a head and little more is all we may ask for. */
 #define PRESSED_BYTES 4096
+/* To ask how full the ring is costs as much as to copy 256 bytes: one small record in 16 does. */
+#define ASK_EVERY 16
 #define RECORD_MAX (72 * 1024)
 #define CAPTURE_MAX (RECORD_MAX - (__u32)sizeof(struct segment_event))
 
@@ -37,11 +39,10 @@ static __always_inline void fill_header(struct event_hdr *hdr, struct __sk_buff 
 
 /* Sends the segment in a record of @size bytes, a constant. Returns COUNTER_MAX, or what to count. */
 static __always_inline enum counter emit(struct __sk_buff *skb, const struct segment *s,
-					 struct flow_ref ref, __u32 cap_len, __u64 pending,
-					 const __u32 size)
+					 struct flow_ref ref, __u32 cap_len,
+					 struct ring_level level, const __u32 size)
 {
 	struct segment_event *ev = bpf_ringbuf_reserve(&events, size, 0);
-	__u32 ring = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
 
 	if (!ev)
 		return COUNTER_SEGMENTS_RINGBUF_FULL;
@@ -56,51 +57,58 @@ static __always_inline enum counter emit(struct __sk_buff *skb, const struct seg
 	ev->tcp_flags = s->flags;
 	__builtin_memset(ev->reserved, 0, sizeof(ev->reserved));
 	if (cap_len) {
-		asm volatile("" : "+r"(cap_len));
-		if (cap_len - 1 >= size - sizeof(*ev) ||
-		    bpf_skb_load_bytes(skb, s->offset, ev + 1, cap_len)) {
+		__u32 last = cap_len - 1;
+
+		/* 6.1 follows the bounds of a value, not of what it was computed from. */
+		asm volatile("" : "+r"(last));
+		if (last >= size - sizeof(*ev) ||
+		    bpf_skb_load_bytes(skb, s->offset, ev + 1, last + 1)) {
 			bpf_ringbuf_discard(ev, BPF_RB_NO_WAKEUP);
 			return COUNTER_SEGMENTS_NOT_LOADED;
 		}
 	}
-	bpf_ringbuf_submit(ev, wakeup_flags(pending, ring, size));
+	bpf_ringbuf_submit(ev, wakeup_flags(level, size > PRESSED_BYTES ? size : ASK_EVERY * size));
 	return COUNTER_MAX;
 }
 
 /* The smallest size class that holds the segment: reserve needs a constant. */
 static __always_inline enum counter emit_sized(struct __sk_buff *skb, const struct segment *s,
-					       struct flow_ref ref, __u32 cap_len)
+					       struct flow_ref ref, __u32 cap_len,
+					       struct ring_level level)
 {
-	__u64 pending = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	__u32 size;
+	__u32 size = sizeof(struct segment_event) + cap_len;
 
-	if (cap_len > PRESSED_BYTES && pending > bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
-		cap_len = PRESSED_BYTES;
-	size = sizeof(struct segment_event) + cap_len;
 	if (size <= 128)
-		return emit(skb, s, ref, cap_len, pending, 128);
+		return emit(skb, s, ref, cap_len, level, 128);
 	if (size <= 256)
-		return emit(skb, s, ref, cap_len, pending, 256);
+		return emit(skb, s, ref, cap_len, level, 256);
 	if (size <= 512)
-		return emit(skb, s, ref, cap_len, pending, 512);
+		return emit(skb, s, ref, cap_len, level, 512);
 	if (size <= 1024)
-		return emit(skb, s, ref, cap_len, pending, 1024);
+		return emit(skb, s, ref, cap_len, level, 1024);
 	if (size <= 2048)
-		return emit(skb, s, ref, cap_len, pending, 2048);
+		return emit(skb, s, ref, cap_len, level, 2048);
 	if (size <= 4096)
-		return emit(skb, s, ref, cap_len, pending, 4096);
+		return emit(skb, s, ref, cap_len, level, 4096);
 	if (size <= 16384)
-		return emit(skb, s, ref, cap_len, pending, 16384);
-	return emit(skb, s, ref, cap_len, pending, RECORD_MAX);
+		return emit(skb, s, ref, cap_len, level, 16384);
+	return emit(skb, s, ref, cap_len, level, RECORD_MAX);
 }
 
 static __always_inline void send(struct __sk_buff *skb, const struct segment *s,
 				 struct flow_ref ref, __u32 cap_len)
 {
+	__u64 seen = count(COUNTER_SEGMENTS_SEEN);
+	struct ring_level level = {};
 	enum counter lost;
 
-	count(COUNTER_SEGMENTS_SEEN);
-	lost = emit_sized(skb, s, ref, cap_len < CAPTURE_MAX ? cap_len : CAPTURE_MAX);
+	if (cap_len > PRESSED_BYTES || seen % ASK_EVERY == 0)
+		level = ask_ring_level();
+	if (cap_len > PRESSED_BYTES && level.waiting > level.size / 2)
+		cap_len = PRESSED_BYTES;
+	if (cap_len > CAPTURE_MAX)
+		cap_len = CAPTURE_MAX;
+	lost = emit_sized(skb, s, ref, cap_len, level);
 	if (lost != COUNTER_MAX)
 		count(lost);
 }
@@ -109,16 +117,15 @@ static __always_inline void send(struct __sk_buff *skb, const struct segment *s,
 static __always_inline void capture(struct __sk_buff *skb, struct segment *s, struct flow_ref ref,
 				    struct flow_cell *cell, __u32 end, __u32 sighting)
 {
-	bool known = cell->decision >> DECISION_TAG_SHIFT == ref.tag;
+	__u64 decided = READ_ONCE(cell->decision);
+	bool known = decided >> DECISION_TAG_SHIFT == ref.tag;
 	bool fresh = !known || (s->flags & TCP_SYN);
-	__u64 chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) :
-			       cell->decision;
+	__u64 chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) : decided;
 	__u32 until = s->seq;
 	bool wanted = s->len && wanted_until(skb, &chosen, s, ref.tag, &until);
 
 	if (!wanted && (!(s->flags & SEQUENCE_FLAGS) || verdict_of(chosen) == VERDICT_DONE)) {
-		if (chosen != cell->decision)
-			cell->decision = chosen;
+		decide(cell, decided, chosen);
 		return;
 	}
 	if (known && seen_before(cell, s, end, sighting))
@@ -127,8 +134,7 @@ static __always_inline void capture(struct __sk_buff *skb, struct segment *s, st
 		cell->owner = sighting;
 	if (fresh || before(cell->next_seq, end))
 		cell->next_seq = end;
-	if (chosen != cell->decision)
-		cell->decision = chosen;
+	decide(cell, decided, chosen);
 	if (wanted)
 		open_other_direction(ref.cell, ref.tag, s->ack);
 	send(skb, s, ref, !wanted ? 0 : until - s->seq < s->len ? until - s->seq : s->len);

@@ -1,36 +1,36 @@
 //! Which bytes belong to which exchange, and which exchange to which process.
 //!
 //! Takes decoded events and gives exchanges, connection changes and verdicts. Owns the table of
-//! flows, bounded in number and time; asks no clock and does no I/O.
+//! flows, bounded in number, memory and time; asks no clock and does no I/O.
 
 mod end;
 mod flow;
 mod http1;
 mod trace;
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::connection::Connection;
-use crate::event::{Segment, SocketEvent, TcpFlags};
+use crate::event::{Segment, SocketEvent};
 use crate::exchange::Exchange;
 use crate::flow::{Cell, FlowKey, Timestamp, Verdict};
 use crate::process::Process;
 use crate::stats::{Account, Outcome, Unit};
 
 use end::End;
-use flow::{Flow, Scope, Shared};
+use flow::Flow;
+use http1::Step;
 use trace::Tracer;
 
 /// Flows that are remembered at the same time.
 const FLOWS_MAX: usize = 128 * 1024;
-/// A flow without a socket on this host is forgotten when it has been silent for this long.
-const IDLE_MAX_NS: u64 = 300 * 1_000_000_000;
-/// A closed flow is kept this long, for its sockets' last words.
-const LINGER_NS: u64 = 2 * 1_000_000_000;
-/// The smallest skip that is worth telling the kernel side.
-const SKIP_MIN_BYTES: u64 = 2048;
+/// What all flows together may keep of messages that are not whole.
+const MEMORY_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Flows that may be passed over as recently used before one must go.
+const SECOND_CHANCES: usize = 64;
+/// Collectors that are remembered: as many as headertap has export connections, and more.
+const COLLECTORS_MAX: usize = 16;
 
 /// `service.name` of what belongs to no process of this host.
 const UNKNOWN_SERVICE: &str = "unknown";
@@ -38,7 +38,7 @@ const UNKNOWN_SERVICE: &str = "unknown";
 /// What comes out.
 #[derive(Debug)]
 pub enum Found {
-    /// An exchange is over.
+    /// An exchange is over, or has lasted so long that it is given as it is.
     Exchange(Box<Exchange>),
     /// A socket of this host opened, closed or failed.
     Connection(Box<Connection>),
@@ -46,15 +46,50 @@ pub enum Found {
     Verdict(Cell, Verdict),
 }
 
+/// What all flows share.
+#[derive(Debug)]
+struct Shared {
+    tracer: Tracer,
+    account: Arc<Account>,
+    /// The process of what belongs to none of this host.
+    nobody: Arc<Process>,
+    /// Kept for its room alone.
+    steps: Vec<Step>,
+}
+
+/// What a flow needs of the stage while it works.
+struct Scope<'a> {
+    shared: &'a mut Shared,
+    observed: Timestamp,
+    found: &'a mut Vec<Found>,
+}
+
+/// A flow in the order in which they may have to go: when it was last seen, when it was put here.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    key: FlowKey,
+    last_seen: Timestamp,
+}
+
 /// The stage.
 #[derive(Debug)]
 pub struct Correlator {
-    flows: FxHashMap<FlowKey, Flow>,
+    /// Boxed: the table itself stays small when it grows.
+    flows: HashMap<FlowKey, Box<Flow>>,
+    turns: VecDeque<Turn>,
+    /// What the flows keep, together.
+    memory: usize,
     shared: Shared,
-    /// Processes whose outgoing connections are not reported: headertap's own, and the collector
-    /// that it sends to.
-    excluded: FxHashSet<u32>,
     own_pid: u32,
+    /// Those that accepted headertap's own connections: theirs are not reported either.
+    collectors: VecDeque<Arc<Process>>,
+    limits: Limits,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    flows: usize,
+    memory_bytes: usize,
 }
 
 impl Correlator {
@@ -62,7 +97,9 @@ impl Correlator {
     #[must_use]
     pub fn new(seed: [u8; 16], own_pid: u32, account: Arc<Account>) -> Self {
         Self {
-            flows: FxHashMap::default(),
+            flows: HashMap::new(),
+            turns: VecDeque::new(),
+            memory: 0,
             shared: Shared {
                 tracer: Tracer::new(seed),
                 account,
@@ -70,24 +107,36 @@ impl Correlator {
                     service_name: UNKNOWN_SERVICE.to_owned(),
                     ..Process::default()
                 }),
+                steps: Vec::new(),
             },
-            excluded: FxHashSet::from_iter([own_pid]),
             own_pid,
+            collectors: VecDeque::new(),
+            limits: Limits { flows: FLOWS_MAX, memory_bytes: MEMORY_MAX_BYTES },
         }
     }
 
     /// Takes a segment.
     pub fn segment(&mut self, segment: &Segment<'_>, observed: Timestamp, found: &mut Vec<Found>) {
+        if segment.tuple.source == segment.tuple.destination {
+            // A socket connected to itself: its two directions cannot be told apart.
+            return;
+        }
         let (key, direction) = FlowKey::of(&segment.tuple);
-        if segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK) {
-            self.restart(key, segment.at, observed, found);
-        }
         if !self.flows.contains_key(&key) {
-            self.make_room(observed, found);
+            self.add(key, segment.at, observed, found);
         }
-        let flow = self.flows.entry(key).or_insert_with(|| Flow::new(key, segment.at));
+        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let before = flow.cost();
         let mut scope = Scope { shared: &mut self.shared, observed, found };
+        if flow.is_followed_by(segment, direction) {
+            flow.finish(&mut scope);
+            **flow = Flow::new(key, segment.at);
+        }
         flow.segment(segment, direction, &mut scope);
+        self.memory = (self.memory + flow.cost()).saturating_sub(before);
+        if self.memory > self.limits.memory_bytes {
+            self.shed(observed, found);
+        }
     }
 
     /// Takes a socket's change of state; `process` owns the socket.
@@ -100,89 +149,99 @@ impl Correlator {
     ) {
         let (key, direction) = FlowKey::of(&event.tuple);
         if !self.flows.contains_key(&key) {
-            self.make_room(observed, found);
+            self.add(key, event.at, observed, found);
         }
-        let flow = self.flows.entry(key).or_insert_with(|| Flow::new(key, event.at));
+        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let before = flow.cost();
         let reset = flow.reset(direction);
-        let end = flow.end(direction, End::new(event, process));
+        let mut new = End::new(event, process);
+        let is_other = !flow.may_be_sent_by(direction, event.socket_cookie);
+        let end = if is_other { &mut new } else { flow.end(direction, new) };
+        let is_own = |process: &Process| process.pid == self.own_pid;
+        let is_collector =
+            |process: &Process| self.collectors.iter().any(|collector| is_same(collector, process));
+        let excluded = end.is_client() && (is_own(&end.process) || is_collector(&end.process));
         let change = end.change(event, reset);
         let connection = change.map(|change| end.connection(event, observed, change));
-        let excluded = end.is_client() && self.excluded.contains(&end.process.pid);
-        if end.is_closed() {
-            flow.note_socket_closed(event.at);
+        let is_closed = end.is_closed();
+        if !is_other {
+            if is_closed {
+                flow.note_socket_closed(event.at);
+            }
+            if excluded {
+                flow.exclude();
+            }
         }
-        if excluded {
-            flow.exclude();
+        let excluded = excluded || !is_other && flow.is_excluded();
+        let collector = flow.server_of(self.own_pid).map(Arc::clone);
+        self.memory = (self.memory + flow.cost()).saturating_sub(before);
+        self.learn_collector(collector);
+        if let Some(connection) = connection {
+            self.give_connection(connection, excluded, found);
         }
-        self.learn_collector(key);
-        self.give_connection(key, connection, found);
     }
 
     /// The process that accepts headertap's own connection is the collector.
-    fn learn_collector(&mut self, key: FlowKey) {
-        let Some(flow) = self.flows.get(&key) else { return };
-        if let Some(collector) = flow.server_of(self.own_pid)
-            && self.excluded.insert(collector.pid)
-        {
-            tracing::info!(
-                pid = collector.pid,
-                name = collector.executable_name,
-                "connections that the collector opens are not reported"
-            );
+    fn learn_collector(&mut self, collector: Option<Arc<Process>>) {
+        let Some(collector) = collector else { return };
+        if self.collectors.iter().any(|known| is_same(known, &collector)) {
+            return;
+        }
+        tracing::info!(
+            pid = collector.pid,
+            name = collector.executable_name,
+            "connections that the collector opens are not reported"
+        );
+        self.collectors.push_back(collector);
+        if self.collectors.len() > COLLECTORS_MAX {
+            self.collectors.pop_front();
         }
     }
 
-    fn give_connection(
-        &self,
-        key: FlowKey,
-        connection: Option<Connection>,
-        found: &mut Vec<Found>,
-    ) {
-        let Some(connection) = connection else { return };
+    fn give_connection(&self, connection: Connection, excluded: bool, found: &mut Vec<Found>) {
         self.shared.account.seen(Unit::Connections, 1);
-        if self.flows.get(&key).is_some_and(Flow::is_excluded) {
+        if excluded {
             self.shared.account.settle(Unit::Connections, Outcome::Filtered, 1);
         } else {
             found.push(Found::Connection(Box::new(connection)));
         }
     }
 
-    /// A SYN on ports that were used before: whatever was open there is over. The sockets that
-    /// have spoken already belong to the new connection, if they are of its time.
-    fn restart(
-        &mut self,
-        key: FlowKey,
-        at: Timestamp,
-        observed: Timestamp,
-        found: &mut Vec<Found>,
-    ) {
-        if let Some(old) = self.flows.remove(&key) {
-            self.flows.insert(key, Flow::new(key, at));
-            self.close(old, observed, found);
+    fn add(&mut self, key: FlowKey, at: Timestamp, observed: Timestamp, found: &mut Vec<Found>) {
+        if self.flows.len() >= self.limits.flows {
+            self.make_room(observed, found);
         }
+        // Flows that are gone have left their turns behind.
+        if self.turns.len() > 2 * self.flows.len() + SECOND_CHANCES {
+            self.turns = turns_of(&self.flows);
+        }
+        self.turns.push_back(Turn { key, last_seen: at });
+        self.flows.insert(key, Box::new(Flow::new(key, at)));
     }
 
-    fn close(&mut self, mut flow: Flow, observed: Timestamp, found: &mut Vec<Found>) {
+    fn close(&mut self, mut flow: Box<Flow>, observed: Timestamp, found: &mut Vec<Found>) {
+        self.memory = self.memory.saturating_sub(flow.cost());
         let mut scope = Scope { shared: &mut self.shared, observed, found };
         flow.finish(&mut scope);
     }
 
-    /// Forgets what has been silent for too long. To be called about once a second.
+    /// Forgets what has been silent for too long, and gives what has lasted for too long. To be
+    /// called about once a second.
     pub fn expire(&mut self, now: Timestamp, found: &mut Vec<Found>) {
-        let over: Vec<FlowKey> = self
-            .flows
-            .iter()
-            .filter(|(_, flow)| flow.is_over(now, IDLE_MAX_NS, LINGER_NS))
-            .map(|(key, _)| *key)
-            .collect();
+        let over: Vec<FlowKey> =
+            self.flows.iter().filter(|(_, flow)| flow.is_over(now)).map(|(key, _)| *key).collect();
         for key in over {
             if let Some(flow) = self.flows.remove(&key) {
                 self.close(flow, now, found);
             }
         }
         let mut scope = Scope { shared: &mut self.shared, observed: now, found };
-        for flow in self.flows.values_mut().filter(|flow| flow.is_holding()) {
-            flow.expire_holes(now, &mut scope);
+        for flow in self.flows.values_mut() {
+            let before = flow.cost();
+            if before > 0 {
+                flow.expire(now, &mut scope);
+                self.memory = (self.memory + flow.cost()).saturating_sub(before);
+            }
         }
     }
 
@@ -191,18 +250,62 @@ impl Correlator {
         for (_, flow) in std::mem::take(&mut self.flows) {
             self.close(flow, now, found);
         }
+        self.turns.clear();
     }
 
-    /// When the table is full, the oldest of a sample goes; what it had open is given.
+    /// When the table is full, the flow that was silent for longest goes, as nearly as its turn
+    /// tells; what it had open is given as unfinished, so no exchange is lost.
     fn make_room(&mut self, now: Timestamp, found: &mut Vec<Found>) {
-        if self.flows.len() < FLOWS_MAX {
-            return;
+        let mut chances = SECOND_CHANCES;
+        while let Some(turn) = self.turns.pop_front() {
+            let Some(flow) = self.flows.get(&turn.key) else { continue };
+            let last_seen = flow.last_seen();
+            if last_seen > turn.last_seen && chances > 0 {
+                chances -= 1;
+                self.turns.push_back(Turn { last_seen, ..turn });
+            } else if let Some(flow) = self.flows.remove(&turn.key) {
+                self.close(flow, now, found);
+                return;
+            }
         }
-        let oldest = self.flows.iter().take(64).min_by_key(|(_, flow)| flow.last_seen());
-        if let Some(key) = oldest.map(|(key, _)| *key)
-            && let Some(flow) = self.flows.remove(&key)
-        {
-            self.close(flow, now, found);
+    }
+
+    /// When messages that are not whole take too much memory, those that were silent for longest
+    /// are given up, until a quarter is free: that pays for looking through the table.
+    fn shed(&mut self, now: Timestamp, found: &mut Vec<Found>) {
+        let enough = self.limits.memory_bytes / 4 * 3;
+        let mut by_age: Vec<(Timestamp, FlowKey)> = self
+            .flows
+            .iter()
+            .filter(|(_, flow)| flow.cost() > 0)
+            .map(|(key, flow)| (flow.last_seen(), *key))
+            .collect();
+        by_age.sort_unstable_by_key(|(last_seen, _)| *last_seen);
+        let mut scope = Scope { shared: &mut self.shared, observed: now, found };
+        for (_, key) in by_age {
+            if self.memory <= enough {
+                break;
+            }
+            if let Some(flow) = self.flows.get_mut(&key) {
+                let before = flow.cost();
+                flow.shed(&mut scope);
+                self.memory = (self.memory + flow.cost()).saturating_sub(before);
+            }
         }
     }
 }
+
+fn turns_of(flows: &HashMap<FlowKey, Box<Flow>>) -> VecDeque<Turn> {
+    let mut turns: Vec<Turn> =
+        flows.iter().map(|(key, flow)| Turn { key: *key, last_seen: flow.last_seen() }).collect();
+    turns.sort_unstable_by_key(|turn| turn.last_seen);
+    turns.into()
+}
+
+/// Whether both are one process, and not two that had the same pid one after the other.
+fn is_same(a: &Process, b: &Process) -> bool {
+    a.pid == b.pid && a.service_instance_id == b.service_instance_id
+}
+
+#[cfg(test)]
+mod tests;

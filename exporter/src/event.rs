@@ -292,3 +292,6 @@ fn command(comm: &[u8; 16]) -> String {
     let name = comm.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(name).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,12 @@ impl Fields {
         self.lines.len()
     }
 
+    /// The bytes of all names and values.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.block.len()
+    }
+
     /// Whether there is no field line.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -88,3 +94,6 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
         fields
     }
 }
+
+#[cfg(test)]
+mod tests;

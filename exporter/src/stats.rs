@@ -295,3 +295,6 @@ impl Tally {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use crate::process::Process;
 
 /// TCP states (`include/net/tcp_states.h`) in which a socket that closes has seen its peer's FIN.
 const TCP_LAST_ACK: u8 = 9;
-const TCP_TIME_WAIT: u8 = 6;
 const TCP_FIN_WAIT2: u8 = 5;
+const TCP_TIME_WAIT: u8 = 6;
 const TCP_CLOSING: u8 = 11;
 
 /// A socket of this host at one end.

@@ -1,47 +1,32 @@
 //! One connection: both directions' bytes, what protocol they are, and the sockets at its ends.
 
-use std::sync::Arc;
+mod advice;
+mod report;
 
 use crate::connection::CloseReason;
 use crate::event::{Segment, TcpFlags};
-use crate::exchange::{Dropped, Exchange, Failure, Role, View};
-use crate::flow::{Cell, Direction, Endpoint, FlowKey, Timestamp, Verdict};
+use crate::exchange::Failure;
+use crate::flow::{Cell, Direction, Endpoint, FlowKey, Timestamp};
 use crate::parse::Parsed;
 use crate::parse::http1::{Side, side_of};
 use crate::process::Process;
 use crate::reassemble::{Chunk, Direction as Reassembly};
-use crate::stats::{Account, Cause, Outcome, Unit};
+use crate::stats::{Cause, Outcome, Unit};
 
 use super::end::End;
-use super::http1::{Http1, Messages, Step};
-use super::trace::{Place, Trace, Tracer};
-use super::{Found, SKIP_MIN_BYTES};
+use super::http1::{Http1, Step};
+use super::{Found, Scope};
 
 /// Segments of a connection joined in mid-stream that may pass before it is given up.
 const PROBES_MAX: u32 = 16;
-/// What one verdict may skip: sequence numbers compare over less than 2 GiB.
-const SKIP_MAX_BYTES: u64 = 1 << 30;
-/// How far the kernel side copies while a head is open: as `COPY_WINDOW` in `bpf/flow.h`.
-const COPY_WINDOW_BYTES: u32 = 80 * 1024;
-
-/// How much of it may be used up before it is moved on.
-const EXTEND_EVERY_BYTES: u32 = 16 * 1024;
-
-/// What all flows share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) tracer: Tracer,
-    pub(super) account: Arc<Account>,
-    /// The process of what belongs to none of this host.
-    pub(super) nobody: Arc<Process>,
-}
-
-/// What a flow needs of the stage while it works.
-pub(super) struct Scope<'a> {
-    pub(super) shared: &'a mut Shared,
-    pub(super) observed: Timestamp,
-    pub(super) found: &'a mut Vec<Found>,
-}
+/// A flow without an open socket on this host is forgotten when it has been silent for this long.
+const IDLE_MAX_NS: u64 = 300 * 1_000_000_000;
+/// The same, where it carried no byte and no socket is known: a SYN that nobody answered.
+const EMBRYONIC_MAX_NS: u64 = 10 * 1_000_000_000;
+/// A closed flow is kept this long, for its sockets' last words.
+const LINGER_NS: u64 = 2 * 1_000_000_000;
+/// An exchange is given after this long, over or not: a long poll is to be seen while it lasts.
+const OPEN_MAX_NS: u64 = 300 * 1_000_000_000;
 
 /// What the bytes are.
 #[derive(Debug)]
@@ -60,9 +45,11 @@ struct Way {
     cell: Cell,
     /// The socket that sends this way.
     sender: Option<End>,
+    /// The cookie that its segments carry; 0: not seen.
+    socket_cookie: u64,
     finished: bool,
     /// Where the kernel side's window was last moved from.
-    extended_at: u32,
+    extended_at: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -71,8 +58,10 @@ pub(super) struct Flow {
     start: Timestamp,
     last_seen: Timestamp,
     closed_at: Option<Timestamp>,
-    /// The SYN was seen, so the first byte will be.
+    /// The SYN was seen, and nothing is missing since.
     whole: bool,
+    /// A direction whose bytes were missed before the protocol was known.
+    missed: Option<Direction>,
     reset_by: Option<Direction>,
     excluded: bool,
     /// The direction from client to server.
@@ -90,6 +79,7 @@ impl Flow {
             last_seen: start,
             closed_at: None,
             whole: false,
+            missed: None,
             reset_by: None,
             excluded: false,
             client: None,
@@ -99,7 +89,14 @@ impl Flow {
         }
     }
 
-    fn way(&mut self, direction: Direction) -> &mut Way {
+    fn way(&self, direction: Direction) -> &Way {
+        match direction {
+            Direction::LowToHigh => &self.low_to_high,
+            Direction::HighToLow => &self.high_to_low,
+        }
+    }
+
+    fn way_mut(&mut self, direction: Direction) -> &mut Way {
         match direction {
             Direction::LowToHigh => &mut self.low_to_high,
             Direction::HighToLow => &mut self.high_to_low,
@@ -107,10 +104,7 @@ impl Flow {
     }
 
     fn sender(&self, direction: Direction) -> Option<&End> {
-        match direction {
-            Direction::LowToHigh => self.low_to_high.sender.as_ref(),
-            Direction::HighToLow => self.high_to_low.sender.as_ref(),
-        }
+        self.way(direction).sender.as_ref()
     }
 
     fn endpoint(&self, sender: Direction) -> Endpoint {
@@ -134,18 +128,35 @@ impl Flow {
         self.protocol = Protocol::Other;
     }
 
-    pub(super) fn is_holding(&self) -> bool {
-        self.low_to_high.reassembly.held_bytes() + self.high_to_low.reassembly.held_bytes() > 0
+    /// About how many bytes of memory it takes beyond itself.
+    pub(super) fn cost(&self) -> usize {
+        let held = [&self.low_to_high, &self.high_to_low].map(|way| way.reassembly.held_bytes());
+        let messages = match &self.protocol {
+            Protocol::Http1(http1) => http1.cost(),
+            Protocol::Unknown(_) | Protocol::Other => 0,
+        };
+        held.iter().sum::<usize>() + messages
     }
 
     /// Whether the flow can be forgotten.
-    pub(super) fn is_over(&self, now: Timestamp, idle_ns: u64, linger_ns: u64) -> bool {
-        if self.closed_at.is_some_and(|closed| now.since(closed) > linger_ns) {
-            return true;
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        let silent_ns = now.since(self.last_seen);
+        if let Some(closed) = self.closed_at {
+            return now.since(closed) > LINGER_NS && silent_ns > LINGER_NS;
         }
-        let ends = [&self.low_to_high.sender, &self.high_to_low.sender];
-        let open = ends.iter().any(|end| end.as_ref().is_some_and(|end| !end.is_closed()));
-        !open && now.since(self.last_seen) > idle_ns
+        let senders = [&self.low_to_high.sender, &self.high_to_low.sender];
+        let mut sockets = senders.into_iter().flatten();
+        let is_embryonic =
+            sockets.clone().next().is_none() && matches!(self.protocol, Protocol::Unknown(0));
+        let limit = if is_embryonic { EMBRYONIC_MAX_NS } else { IDLE_MAX_NS };
+        !sockets.any(|end| !end.is_closed()) && silent_ns > limit
+    }
+
+    /// Whether a socket with this cookie may be the one that sends in `direction`: the same
+    /// endpoints may exist in several network namespaces.
+    pub(super) fn may_be_sent_by(&self, direction: Direction, socket_cookie: u64) -> bool {
+        let seen = self.way(direction).socket_cookie;
+        seen == 0 || seen == socket_cookie
     }
 
     /// The socket that sends in `direction`, the first time with what `new` says of it.
@@ -153,10 +164,11 @@ impl Flow {
         if new.is_client() {
             self.client = Some(direction);
         }
-        let sender = &mut self.way(direction).sender;
-        match sender {
-            Some(end) => end.learn(new),
-            None => *sender = Some(new),
+        let sender = &mut self.way_mut(direction).sender;
+        if let Some(end) = sender.as_mut() {
+            end.learn(new);
+        } else {
+            *sender = Some(new);
         }
         sender.as_mut().expect("it was set above")
     }
@@ -170,7 +182,7 @@ impl Flow {
     }
 
     /// The process that accepted a connection of `client_pid`.
-    pub(super) fn server_of(&self, client_pid: u32) -> Option<&Arc<Process>> {
+    pub(super) fn server_of(&self, client_pid: u32) -> Option<&std::sync::Arc<Process>> {
         let client = self.client?;
         let is_his = self.sender(client).is_some_and(|end| end.process.pid == client_pid);
         let server = self.sender(client.reversed())?;
@@ -187,6 +199,19 @@ impl Flow {
         }
     }
 
+    /// Whether the segment is of a newer connection between the same ports. A SYN that is
+    /// repeated is not, nor is the second SYN of a simultaneous open (RFC 9293 section 3.5).
+    pub(super) fn is_followed_by(&self, segment: &Segment<'_>, direction: Direction) -> bool {
+        let own = &self.way(direction).reassembly;
+        if !segment.flags.contains(TcpFlags::SYN) || own.isn() == Some(segment.seq) {
+            return false;
+        }
+        let other = &self.way(direction.reversed()).reassembly;
+        let only_syn = other.isn().map(|isn| isn.wrapping_add(1)) == other.next();
+        let answers = segment.flags.contains(TcpFlags::ACK);
+        self.closed_at.is_some() || own.next().is_some() || !answers && !only_syn
+    }
+
     pub(super) fn segment(
         &mut self,
         segment: &Segment<'_>,
@@ -194,19 +219,37 @@ impl Flow {
         scope: &mut Scope<'_>,
     ) {
         self.last_seen = segment.at;
-        self.way(direction).cell = segment.cell;
+        let way = self.way_mut(direction);
+        way.cell = segment.cell;
+        if segment.len > 0 && segment.socket_cookie != 0 {
+            way.socket_cookie = segment.socket_cookie;
+        }
         if segment.flags.contains(TcpFlags::SYN) {
-            let from_server = segment.flags.contains(TcpFlags::ACK);
-            self.client = Some(if from_server { direction.reversed() } else { direction });
-            self.whole = true;
+            self.note_syn(segment, direction);
         }
-        if segment.flags.contains(TcpFlags::ACK) && !matches!(self.protocol, Protocol::Other) {
-            self.reassemble(direction.reversed(), scope, |reassembly, give| {
-                reassembly.acknowledged(segment.ack, give);
-            });
+        if matches!(self.protocol, Protocol::Other) && !segment.flags.contains(TcpFlags::SYN) {
+            self.note_end(segment, direction);
+        } else {
+            if segment.flags.contains(TcpFlags::ACK) {
+                self.reassemble(direction.reversed(), scope, |reassembly, give| {
+                    reassembly.acknowledged(segment.ack, give);
+                });
+            }
+            self.reassemble(direction, scope, |reassembly, give| reassembly.push(segment, give));
         }
-        self.reassemble(direction, scope, |reassembly, give| reassembly.push(segment, give));
         self.advise(direction, scope);
+    }
+
+    fn note_syn(&mut self, segment: &Segment<'_>, direction: Direction) {
+        let known = self.way(direction).reassembly.isn().is_some();
+        let answered = self.way(direction.reversed()).reassembly.isn().is_some();
+        match segment.flags.contains(TcpFlags::ACK) {
+            _ if known => {}
+            true => self.client = Some(direction.reversed()),
+            false if answered => self.client = None, // both have called: what they say will tell
+            false => self.client = Some(direction),
+        }
+        self.whole |= self.way(direction).reassembly.next().is_none();
     }
 
     /// Takes the reassembly out while it gives chunks, as they change the rest of the flow.
@@ -216,24 +259,64 @@ impl Flow {
         scope: &mut Scope<'_>,
         work: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Chunk<'_>)),
     ) {
-        let mut reassembly = std::mem::take(&mut self.way(direction).reassembly);
+        let mut reassembly = std::mem::take(&mut self.way_mut(direction).reassembly);
         work(&mut reassembly, &mut |chunk| self.chunk(direction, chunk, scope));
-        self.way(direction).reassembly = reassembly;
+        self.way_mut(direction).reassembly = reassembly;
     }
 
-    pub(super) fn expire_holes(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
-        for direction in [Direction::LowToHigh, Direction::HighToLow] {
-            self.reassemble(direction, scope, |reassembly, give| reassembly.expire(now, give));
+    /// Of a connection that is not read, only its end is of interest.
+    fn note_end(&mut self, segment: &Segment<'_>, direction: Direction) {
+        if segment.flags.contains(TcpFlags::RST) {
+            self.reset_by.get_or_insert(direction);
+            self.closed_at.get_or_insert(segment.at);
+        } else if segment.flags.contains(TcpFlags::FIN) {
+            self.note_finished(direction, segment.at);
         }
+    }
+
+    fn note_finished(&mut self, direction: Direction, at: Timestamp) {
+        self.way_mut(direction).finished = true;
+        if self.low_to_high.finished && self.high_to_low.finished {
+            self.closed_at.get_or_insert(at);
+        }
+    }
+
+    /// Gives up holes that have lasted too long, and gives exchanges that have.
+    pub(super) fn expire(&mut self, now: Timestamp, scope: &mut Scope<'_>) {
+        for direction in [Direction::LowToHigh, Direction::HighToLow] {
+            if self.way(direction).reassembly.held_bytes() > 0 {
+                self.reassemble(direction, scope, |reassembly, give| reassembly.expire(now, give));
+            }
+        }
+        let limit = Timestamp(now.0.saturating_sub(OPEN_MAX_NS));
+        self.http1(Direction::LowToHigh, scope, |http1, _, steps| {
+            http1.give_overdue(limit, steps);
+        });
     }
 
     /// The flow is forgotten: gives what is not over.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
-        for direction in [Direction::LowToHigh, Direction::HighToLow] {
+        // A response tells that its request is whole, so what is held of requests goes first.
+        let first = self.client.unwrap_or(Direction::LowToHigh);
+        for direction in [first, first.reversed()] {
             self.reassemble(direction, scope, Reassembly::give_up_holes);
         }
         let closed = self.closed_at.is_some();
         self.fail(if closed { Failure::ConnectionClosed } else { Failure::Unfinished }, scope);
+    }
+
+    /// Gives back memory: what is open is given as it is, heads that are not whole are lost, and
+    /// the connection is read on as if it had been joined here.
+    pub(super) fn shed(&mut self, scope: &mut Scope<'_>) {
+        self.low_to_high.reassembly.forget_held();
+        self.high_to_low.reassembly.forget_held();
+        self.fail(Failure::Unfinished, scope);
+        let Protocol::Http1(http1) = &mut self.protocol else { return };
+        let heads = http1.open_heads();
+        **http1 = Http1::joined(http1.asked(), false);
+        self.whole = false;
+        scope.shared.account.seen(Unit::Http, heads);
+        scope.shared.account.settle(Unit::Http, Outcome::Lost(Cause::TableFull), heads);
     }
 
     fn chunk(&mut self, direction: Direction, chunk: Chunk<'_>, scope: &mut Scope<'_>) {
@@ -241,14 +324,15 @@ impl Flow {
             Chunk::Data(bytes, at) => self.data(direction, bytes, at, scope),
             Chunk::Gap(len) => {
                 let at = self.last_seen;
+                if matches!(self.protocol, Protocol::Unknown(_)) {
+                    self.whole = false;
+                    self.missed = Some(direction);
+                }
                 self.http1(direction, scope, |http1, side, steps| http1.gap(side, len, at, steps));
             }
             Chunk::Fin(at) => {
                 self.http1(direction, scope, |http1, side, steps| http1.fin(side, at, steps));
-                self.way(direction).finished = true;
-                if self.low_to_high.finished && self.high_to_low.finished {
-                    self.closed_at.get_or_insert(at);
-                }
+                self.note_finished(direction, at);
             }
             Chunk::Rst(at) => {
                 self.reset_by.get_or_insert(direction);
@@ -277,14 +361,15 @@ impl Flow {
     }
 
     fn recognise(&mut self, direction: Direction, bytes: &[u8], probes: u32) -> Protocol {
-        if self.whole {
+        if self.whole && self.client.is_some() {
             return Protocol::Http1(Box::new(Http1::new()));
         }
         match side_of(bytes) {
             Parsed::Message(side) => {
                 let client = if side == Side::Request { direction } else { direction.reversed() };
                 self.client = Some(client);
-                Protocol::Http1(Box::new(Http1::joined()))
+                let request_is_lost = self.missed == Some(client);
+                Protocol::Http1(Box::new(Http1::joined(0, request_is_lost)))
             }
             _ if probes < PROBES_MAX => Protocol::Unknown(probes + 1),
             _ => Protocol::Other,
@@ -301,11 +386,12 @@ impl Flow {
         let Some(client) = self.client else { return };
         let Protocol::Http1(http1) = &mut self.protocol else { return };
         let side = if direction == client { Side::Request } else { Side::Response };
-        let mut steps = Vec::new();
+        let mut steps = std::mem::take(&mut scope.shared.steps);
         work(http1, side, &mut steps);
-        for step in steps {
+        for step in steps.drain(..) {
             self.step(step, client, scope);
         }
+        scope.shared.steps = steps;
     }
 
     fn step(&mut self, step: Step, client: Direction, scope: &mut Scope<'_>) {
@@ -321,121 +407,5 @@ impl Flow {
                 scope.shared.account.settle(Unit::Http, Outcome::Lost(Cause::Malformed), 1);
             }
         }
-    }
-
-    fn place(&self, index: u64, client: Direction) -> Place {
-        Place {
-            client: self.endpoint(client),
-            server: self.endpoint(client.reversed()),
-            start: self.start,
-            index,
-        }
-    }
-
-    /// A request has reached a process of this host: what it sends on is its child.
-    fn asked(&mut self, index: u64, client: Direction, scope: &mut Scope<'_>) {
-        let Protocol::Http1(http1) = &self.protocol else { return };
-        let Some(server) = self.sender(client.reversed()) else { return };
-        let place = self.place(index, client);
-        let trace = scope.shared.tracer.trace(http1.request(index), &place);
-        scope.shared.tracer.inbound(&trace, &place, &server.process);
-    }
-
-    fn exchange(&self, messages: Messages, client: Direction, scope: &mut Scope<'_>) -> Exchange {
-        let place = self.place(messages.index, client);
-        let trace = scope.shared.tracer.trace(messages.request.as_ref(), &place);
-        Exchange {
-            client: place.client,
-            server: place.server,
-            index: messages.index,
-            stream_id: None,
-            views: self.views(client, &trace, &place, scope),
-            request: messages.request,
-            request_end: messages.request_end,
-            response: messages.response,
-            response_end: messages.response_end,
-            interim: messages.interim,
-            failure: messages.failure,
-            duplicate_traceparent: trace.duplicate,
-            truncated_start: !self.whole,
-            observed: scope.observed,
-            dropped: Dropped::default(),
-        }
-    }
-
-    /// One view for each end on this host, or an observer's.
-    fn views(
-        &self,
-        client: Direction,
-        trace: &Trace,
-        place: &Place,
-        scope: &Scope<'_>,
-    ) -> Vec<View> {
-        let mut views = Vec::new();
-        let mut client_span = None;
-        if let Some(end) = self.sender(client) {
-            let span = scope.shared.tracer.client(trace, place, &end.process);
-            client_span = Some(span);
-            views.push(end.view(Role::Client, span));
-        }
-        if let Some(end) = self.sender(client.reversed()) {
-            let span = scope.shared.tracer.server(trace, place, &end.process, client_span.as_ref());
-            views.push(end.view(Role::Server, span));
-        }
-        if views.is_empty() {
-            views.push(View {
-                role: Role::Observer,
-                process: scope.shared.nobody.clone(),
-                span: Tracer::observer(trace),
-                socket_cookie: 0,
-                netns_inode: 0,
-                connection_id: 0,
-            });
-        }
-        views
-    }
-
-    /// Tells the kernel side what need not be copied of this direction, or must be.
-    fn advise(&mut self, direction: Direction, scope: &mut Scope<'_>) {
-        let verdict = match &self.protocol {
-            Protocol::Other => Some(Verdict::Done),
-            Protocol::Unknown(_) => None,
-            Protocol::Http1(http1) => {
-                let is_client = self.client == Some(direction);
-                let side = if is_client { Side::Request } else { Side::Response };
-                let (skippable, wants_more) = (http1.skippable(side), http1.in_head(side));
-                self.advise_http1(direction, skippable, wants_more || is_client)
-            }
-        };
-        let cell = self.way(direction).cell;
-        if let Some(verdict) = verdict
-            && cell.tag != 0
-        {
-            scope.found.push(Found::Verdict(cell, verdict));
-            if verdict == Verdict::Done {
-                scope.found.push(Found::Verdict(cell.reversed(), verdict));
-            }
-        }
-    }
-
-    fn advise_http1(
-        &mut self,
-        direction: Direction,
-        skippable: u64,
-        wants_more: bool,
-    ) -> Option<Verdict> {
-        let way = self.way(direction);
-        if skippable >= SKIP_MIN_BYTES {
-            // The last byte is wanted: it tells when the message ended.
-            let bytes = u32::try_from((skippable - 1).min(SKIP_MAX_BYTES)).ok()?;
-            return way.reassembly.unwanted(bytes).map(Verdict::SkipUntil);
-        }
-        let next = way.reassembly.next()?;
-        let since = next.wrapping_sub(way.extended_at);
-        if wants_more && since > EXTEND_EVERY_BYTES {
-            way.extended_at = next;
-            return Some(Verdict::CopyUntil(next.wrapping_add(COPY_WINDOW_BYTES)));
-        }
-        None
     }
 }

@@ -1,8 +1,10 @@
 //! Which HTTP/1 response answers which request (RFC 9112 section 9.3): first in, first out.
 //!
-//! Nothing is paired across a loss: requests that wait when responses were lost are given as they
-//! are, and on a connection that pipelines, where a lost request would shift every later pair,
-//! pairing ends for good.
+//! Nothing is paired across a loss. A lost message is known only by the hole it leaves, and how
+//! many messages a hole held is unknown, so a connection is believed to be in step only where
+//! nothing is outstanding: after a loss, requests and responses are given on their own until one
+//! request has been asked after an answer was seen. A client that pipelines is never known to
+//! have nothing outstanding: on its connection pairing ends with the first loss, for good.
 
 use std::collections::VecDeque;
 
@@ -10,11 +12,16 @@ use crate::exchange::Failure;
 use crate::flow::Timestamp;
 use crate::http::{MessageEnd, Request, Response};
 use crate::parse::Parsed;
-use crate::parse::http1::{Gap, Malformed, Part, Side, Stream};
+use crate::parse::http1::{Gap, HEAD_MAX_BYTES, Malformed, Part, Side, Stream};
 
-/// A request or a response that is lost is told apart from its connection by nothing but its
-/// place, so this many may wait for an answer.
+use super::trace::Trace;
+
+/// Requests that may wait for their responses; no client has so many on one connection.
 const PENDING_MAX: usize = 1024;
+/// Interim responses that are kept of one exchange.
+const INTERIM_MAX: usize = 16;
+/// About what an exchange costs beside its heads.
+const MESSAGES_COST_BYTES: usize = 2 * size_of::<Messages>();
 
 /// The messages of one exchange.
 #[derive(Debug, Default)]
@@ -26,6 +33,24 @@ pub(super) struct Messages {
     pub(super) response_end: Option<MessageEnd>,
     pub(super) interim: Vec<Response>,
     pub(super) failure: Option<Failure>,
+    /// Decided when the request was asked.
+    pub(super) trace: Option<Trace>,
+}
+
+impl Messages {
+    /// About how many bytes of memory it takes.
+    fn cost(&self) -> usize {
+        let heads = [&self.request].into_iter().flatten().map(|request| request.head_size);
+        let answers = self.response.iter().chain(&self.interim).map(|response| response.head_size);
+        let heads = heads.chain(answers).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let trailers = self.request_end.iter().map(|end| end.trailers.byte_len());
+        heads.chain(trailers).fold(MESSAGES_COST_BYTES, usize::saturating_add)
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        let request = self.request.as_ref().map(|request| request.timing.first_byte);
+        request.or(self.response.as_ref().map(|response| response.timing.first_byte))
+    }
 }
 
 /// What the pair found.
@@ -39,68 +64,161 @@ pub(super) enum Step {
     Lost,
 }
 
+/// A request that has no response yet.
+#[derive(Debug)]
+enum Waiting {
+    Kept(Box<Messages>),
+    /// It was given without its response, which is told by this method.
+    Given(Vec<u8>),
+}
+
+/// Whether the next response is known to answer the oldest request that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pairing {
+    InStep,
+    /// In step unless the client pipelines, which would show before the next response.
+    Presumed,
+    /// Requests were lost whose responses have not been seen.
+    Ahead,
+    /// Everything is given on its own. `answered`: responses came since the last request.
+    Suspended {
+        answered: bool,
+    },
+    /// As `Suspended`, for good.
+    Over,
+}
+
+/// One direction's messages.
+#[derive(Debug)]
+struct Half {
+    stream: Stream,
+    /// A head was read whose message has not ended.
+    open: bool,
+    /// The stream looks for a head, and passes over what is none.
+    seeking: bool,
+    /// Bytes that the stream keeps of a section that is not whole, at most.
+    buffered: usize,
+}
+
+impl Half {
+    fn new(side: Side) -> Self {
+        Self { stream: Stream::new(side), open: false, seeking: false, buffered: 0 }
+    }
+
+    fn joined(side: Side) -> Self {
+        Self { stream: Stream::joined(side), seeking: true, ..Self::new(side) }
+    }
+
+    fn read_head(&mut self, has_content: bool) {
+        (self.open, self.seeking) = (has_content, false);
+    }
+
+    fn lost(&mut self) {
+        (self.open, self.seeking, self.buffered) = (false, true, 0);
+    }
+
+    /// The stream has taken a chunk of `len` bytes to its end. Gives whether it passed over some
+    /// that were nothing to it.
+    fn took(&mut self, len: usize) -> bool {
+        let in_section = self.stream.in_head() || self.open && self.stream.skippable() == 0;
+        let buffered = if in_section { self.buffered + len } else { 0 };
+        self.buffered = buffered.min(HEAD_MAX_BYTES);
+        len > 0 && self.seeking && !self.stream.in_head()
+    }
+}
+
 /// Both directions of one connection.
 #[derive(Debug)]
 pub(super) struct Http1 {
-    requests: Stream,
-    responses: Stream,
+    requests: Half,
+    responses: Half,
     /// Requests without a response, oldest first.
-    pending: VecDeque<Messages>,
+    pending: VecDeque<Waiting>,
     /// The exchange whose response has begun.
-    answering: Option<Messages>,
+    answering: Option<Box<Messages>>,
+    /// The request whose head was read last, until its end.
+    sending: Option<u64>,
     asked: u64,
     pipelined: bool,
-    pairing: bool,
+    pairing: Pairing,
+    /// What `pending` and `answering` cost.
+    kept: usize,
 }
 
 impl Http1 {
     /// A connection whose first bytes were seen.
     pub(super) fn new() -> Self {
-        Self::with(Stream::new(Side::Request), Stream::new(Side::Response))
+        Self::with(Half::new, Pairing::InStep, 0)
     }
 
-    /// A connection that was joined in mid-stream.
-    pub(super) fn joined() -> Self {
-        Self::with(Stream::joined(Side::Request), Stream::joined(Side::Response))
+    /// A connection that was joined in mid-stream, after `asked` requests; `lost`: others may wait
+    /// for their responses.
+    pub(super) fn joined(asked: u64, lost: bool) -> Self {
+        let pairing = if lost { Pairing::Ahead } else { Pairing::Presumed };
+        Self::with(Half::joined, pairing, asked)
     }
 
-    fn with(requests: Stream, responses: Stream) -> Self {
+    fn with(half: fn(Side) -> Half, pairing: Pairing, asked: u64) -> Self {
         Self {
-            requests,
-            responses,
+            requests: half(Side::Request),
+            responses: half(Side::Response),
             pending: VecDeque::new(),
             answering: None,
-            asked: 0,
+            sending: None,
+            asked,
             pipelined: false,
-            pairing: true,
+            pairing,
+            kept: 0,
         }
     }
 
-    /// Whether this is another protocol now.
-    pub(super) fn is_upgraded(&self) -> bool {
-        self.responses.is_upgraded()
+    /// How many exchanges have begun.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
     }
 
     /// How many of the next bytes of this side nobody needs.
     pub(super) fn skippable(&self, side: Side) -> u64 {
-        self.stream(side).skippable()
+        self.half(side).stream.skippable()
     }
 
-    /// Whether a head of this side has begun and is not complete.
-    pub(super) fn in_head(&self, side: Side) -> bool {
-        self.stream(side).in_head()
+    /// Whether bytes of this side are to be expected that are no content.
+    pub(super) fn wants_more(&self, side: Side) -> bool {
+        side == Side::Request
+            || self.responses.stream.in_head()
+            || self.answering.is_some()
+            || !self.pending.is_empty()
     }
 
-    /// A request that has been asked and whose exchange is not over.
-    pub(super) fn request(&self, index: u64) -> Option<&Request> {
-        let waiting = self.pending.iter().rev().chain(&self.answering);
-        waiting.into_iter().find(|messages| messages.index == index)?.request.as_ref()
+    /// How many heads have begun and are not complete.
+    pub(super) fn open_heads(&self) -> u64 {
+        u64::from(self.requests.stream.in_head()) + u64::from(self.responses.stream.in_head())
     }
 
-    fn stream(&self, side: Side) -> &Stream {
+    /// About how many bytes of memory the messages take.
+    pub(super) fn cost(&self) -> usize {
+        self.kept + self.requests.buffered + self.responses.buffered
+    }
+
+    /// A request that has been asked and whose response has not begun.
+    pub(super) fn waiting(&mut self, index: u64) -> Option<&mut Messages> {
+        self.pending.iter_mut().rev().find_map(|waiting| match waiting {
+            Waiting::Kept(messages) if messages.index == index => Some(&mut **messages),
+            _ => None,
+        })
+    }
+
+    fn half(&self, side: Side) -> &Half {
         match side {
             Side::Request => &self.requests,
             Side::Response => &self.responses,
+        }
+    }
+
+    fn half_mut(&mut self, side: Side) -> &mut Half {
+        match side {
+            Side::Request => &mut self.requests,
+            Side::Response => &mut self.responses,
         }
     }
 
@@ -112,16 +230,26 @@ impl Http1 {
         at: Timestamp,
         steps: &mut Vec<Step>,
     ) -> bool {
+        let len = bytes.len();
         loop {
-            let stream = match side {
-                Side::Request => &mut self.requests,
-                Side::Response => &mut self.responses,
-            };
-            match stream.read(&mut bytes, at) {
-                Parsed::NeedMore => return true,
+            match self.half_mut(side).stream.read(&mut bytes, at) {
+                Parsed::NeedMore => break,
                 Parsed::NotThisProtocol => return false,
                 Parsed::Message(part) => self.part(side, part, steps),
             }
+        }
+        if self.half_mut(side).took(len) {
+            self.passed_over(side, steps);
+        }
+        !self.responses.stream.is_upgraded()
+    }
+
+    /// Bytes were no head as far as could be told, and may have been part of one.
+    fn passed_over(&mut self, side: Side, steps: &mut Vec<Step>) {
+        if side == Side::Request {
+            self.requests_lost(false);
+        } else if !self.pending.is_empty() {
+            self.suspend(steps);
         }
     }
 
@@ -133,60 +261,131 @@ impl Http1 {
             Part::End(end) => self.response_ended(end, steps),
             Part::Malformed(Malformed::Head) => {
                 steps.push(Step::Lost);
-                self.lost(side, steps);
+                self.lost(side, false, steps);
             }
-            Part::Malformed(Malformed::Body) => self.lost(side, steps),
+            Part::Malformed(Malformed::Body) => self.lost(side, true, steps),
         }
     }
 
     fn ask(&mut self, request: Request, steps: &mut Vec<Step>) {
-        self.pipelined |= !self.pending.is_empty();
-        let index = self.asked;
-        self.asked += 1;
-        let messages = Messages { index, request: Some(request), ..Messages::default() };
-        self.pending.push_back(messages);
-        steps.push(Step::Asked(index));
-        if self.pending.len() > PENDING_MAX || !self.pairing {
-            self.flush_oldest(steps);
+        self.requests.read_head(true);
+        let unasked = self.answering.as_ref().is_some_and(|messages| messages.request.is_none());
+        if unasked {
+            // Without its request, the response was framed by guess (RFC 9112 section 6.3).
+            self.settle_answering(None, steps);
+            self.responses = Half::joined(Side::Response);
+        }
+        let overlaps = !self.pending.is_empty() || self.answering.is_some();
+        self.step_pairing(overlaps, steps);
+        self.pipelined |= overlaps;
+        let index = self.next_index();
+        self.sending = Some(index);
+        let messages = Box::new(Messages { index, request: Some(request), ..Messages::default() });
+        if self.pairing == Pairing::InStep || self.pairing == Pairing::Presumed {
+            self.kept += messages.cost();
+            self.pending.push_back(Waiting::Kept(messages));
+            steps.push(Step::Asked(index));
+        } else {
+            give(messages, Some(Failure::Gap), steps);
         }
     }
 
+    /// What a new request tells of whether its response will be known.
+    fn step_pairing(&mut self, overlaps: bool, steps: &mut Vec<Step>) {
+        match self.pairing {
+            Pairing::InStep if self.pending.len() >= PENDING_MAX => self.suspend(steps),
+            Pairing::Presumed if overlaps => self.suspend(steps),
+            Pairing::Ahead => self.suspend(steps),
+            Pairing::Suspended { answered: true } => self.pairing = Pairing::Presumed,
+            Pairing::Suspended { answered: false } => self.pairing = Pairing::Over,
+            Pairing::InStep | Pairing::Presumed | Pairing::Over => {}
+        }
+    }
+
+    fn next_index(&mut self) -> u64 {
+        let index = self.asked;
+        self.asked += 1;
+        index
+    }
+
     fn request_ended(&mut self, end: MessageEnd) {
-        let last = self.asked.wrapping_sub(1);
-        let open = self.pending.back_mut().or(self.answering.as_mut());
-        if let Some(messages) = open.filter(|m| m.index == last && m.request.is_some()) {
+        self.requests.open = false;
+        let Some(index) = self.sending.take() else { return };
+        let cost = end.trailers.byte_len();
+        let last = match self.pending.back_mut() {
+            Some(Waiting::Kept(messages)) => Some(messages),
+            Some(Waiting::Given(_)) => None,
+            None => self.answering.as_mut(),
+        };
+        if let Some(messages) = last.filter(|messages| messages.index == index) {
             messages.request_end = Some(end);
+            self.kept += cost;
         }
     }
 
     fn answer(&mut self, response: Response, steps: &mut Vec<Step>) {
         // A response whose end was not seen is over when the next one begins.
         self.settle_answering(None, steps);
-        let interim = (100..200).contains(&response.status) && response.status != 101;
-        if interim {
-            if let Some(front) = self.pending.front_mut() {
+        let cost = usize::try_from(response.head_size).unwrap_or(usize::MAX);
+        let is_interim = (100..200).contains(&response.status) && response.status != 101;
+        self.responses.read_head(!is_interim);
+        if is_interim {
+            if let Some(Waiting::Kept(front)) = self.pending.front_mut()
+                && front.interim.len() < INTERIM_MAX
+            {
                 front.interim.push(response);
+                self.kept += cost;
             }
             return;
         }
-        let mut messages = self.pending.pop_front().unwrap_or_else(|| self.unasked());
-        let method = messages.request.as_ref().map(|request| request.method.as_slice());
-        self.responses.answers(method);
+        let mut messages = match self.pending.pop_front() {
+            Some(Waiting::Kept(messages)) => {
+                self.frame_answer_to(messages.request.as_ref().map(|r| r.method.as_slice()));
+                if self.pairing == Pairing::Presumed {
+                    self.pairing = Pairing::InStep;
+                }
+                messages
+            }
+            Some(Waiting::Given(method)) => {
+                self.frame_answer_to(Some(&method));
+                self.unasked()
+            }
+            None => {
+                self.answered_unasked();
+                self.unasked()
+            }
+        };
+        self.kept += cost;
         messages.response = Some(response);
         self.answering = Some(messages);
-        if self.is_upgraded() {
+        if self.responses.stream.is_upgraded() {
             self.settle_answering(None, steps);
         }
     }
 
-    /// The request of this response was not captured.
-    fn unasked(&mut self) -> Messages {
-        let index = self.asked;
-        self.asked += 1;
-        Messages { index, ..Messages::default() }
+    fn frame_answer_to(&mut self, method: Option<&[u8]>) {
+        self.responses.stream.answers(method);
+    }
+
+    /// A response without a request that waits: the request was lost, or is not complete.
+    fn answered_unasked(&mut self) {
+        self.pairing = match self.pairing {
+            _ if self.requests.stream.in_head() => Pairing::Suspended { answered: false },
+            Pairing::Ahead => Pairing::Presumed,
+            Pairing::Suspended { .. } => Pairing::Suspended { answered: true },
+            other => other,
+        };
+    }
+
+    /// The request of this response was not captured, or given before.
+    fn unasked(&mut self) -> Box<Messages> {
+        let messages = Box::new(Messages { index: self.next_index(), ..Messages::default() });
+        self.kept += messages.cost();
+        messages
     }
 
     fn response_ended(&mut self, end: MessageEnd, steps: &mut Vec<Step>) {
+        self.responses.open = false;
         if let Some(messages) = self.answering.as_mut() {
             messages.response_end = Some(end);
         }
@@ -195,52 +394,83 @@ impl Http1 {
 
     fn settle_answering(&mut self, failure: Option<Failure>, steps: &mut Vec<Step>) {
         if let Some(messages) = self.answering.take() {
-            steps.push(Step::Exchange(Box::new(Messages { failure, ..messages })));
+            self.kept -= messages.cost();
+            give(messages, failure, steps);
         }
     }
 
-    fn flush_oldest(&mut self, steps: &mut Vec<Step>) {
-        if let Some(messages) = self.pending.pop_front() {
-            let messages = Messages { failure: Some(Failure::Gap), ..messages };
-            steps.push(Step::Exchange(Box::new(messages)));
+    fn flush(&mut self, failure: Failure, steps: &mut Vec<Step>) {
+        for waiting in std::mem::take(&mut self.pending) {
+            if let Waiting::Kept(messages) = waiting {
+                self.kept -= messages.cost();
+                give(messages, Some(failure), steps);
+            }
         }
     }
 
     /// `len` bytes of one side were not captured.
     pub(super) fn gap(&mut self, side: Side, len: u64, at: Timestamp, steps: &mut Vec<Step>) {
-        let stream = match side {
-            Side::Request => &mut self.requests,
-            Side::Response => &mut self.responses,
-        };
-        if stream.gap(len) == Gap::InBody {
+        match self.half_mut(side).stream.gap(len) {
             // Its end may have lain in the gap.
-            self.data(side, &[], at, steps);
-        } else {
-            self.lost(side, steps);
+            Gap::InBody => {
+                self.data(side, &[], at, steps);
+            }
+            Gap::CutBody => self.lost(side, true, steps),
+            Gap::CutHead | Gap::Between => self.lost(side, false, steps),
         }
     }
 
-    fn lost(&mut self, side: Side, steps: &mut Vec<Step>) {
-        if side == Side::Response {
-            self.settle_answering(None, steps);
+    /// Messages of one side may have been lost. `body`: the last message's own bytes were.
+    fn lost(&mut self, side: Side, body: bool, steps: &mut Vec<Step>) {
+        self.half_mut(side).lost();
+        if self.pipelined {
+            self.suspend(steps);
+        } else if side == Side::Response {
+            self.responses_lost(steps);
+        } else {
+            self.requests_lost(body);
         }
-        if side == Side::Response || self.pipelined {
-            while !self.pending.is_empty() {
-                self.flush_oldest(steps);
-            }
-        }
-        self.pairing &= !self.pipelined;
+    }
+
+    fn responses_lost(&mut self, steps: &mut Vec<Step>) {
+        self.settle_answering(Some(Failure::Gap), steps);
+        self.flush(Failure::Gap, steps);
+        self.pairing = match self.pairing {
+            Pairing::InStep => Pairing::Presumed,
+            Pairing::Suspended { .. } => Pairing::Suspended { answered: true },
+            other => other,
+        };
+    }
+
+    fn requests_lost(&mut self, body: bool) {
+        let own = body && self.sending.is_some() && !self.pending.is_empty();
+        self.sending = None;
+        self.pairing = match self.pairing {
+            Pairing::InStep | Pairing::Presumed if own => Pairing::Presumed,
+            Pairing::Over => Pairing::Over,
+            _ => Pairing::Ahead,
+        };
+    }
+
+    /// Gives everything on its own from here.
+    fn suspend(&mut self, steps: &mut Vec<Step>) {
+        self.settle_answering(Some(Failure::Gap), steps);
+        self.flush(Failure::Gap, steps);
+        self.pairing = match self.pipelined {
+            true => Pairing::Over,
+            false => Pairing::Suspended { answered: false },
+        };
     }
 
     /// One side has closed in order.
     pub(super) fn fin(&mut self, side: Side, at: Timestamp, steps: &mut Vec<Step>) {
+        let end = self.half_mut(side).stream.finish(at);
+        self.half_mut(side).buffered = 0;
         if side == Side::Request {
-            self.requests.finish(at);
             return;
         }
-        match self.responses.finish(at) {
-            Some(end) => self.response_ended(end, steps),
-            None => self.fail(Failure::ConnectionClosed, steps),
+        if let Some(end) = end {
+            self.response_ended(end, steps);
         }
         self.fail(Failure::ConnectionClosed, steps);
     }
@@ -248,9 +478,31 @@ impl Http1 {
     /// No more will come: gives everything that is not over, for this reason.
     pub(super) fn fail(&mut self, failure: Failure, steps: &mut Vec<Step>) {
         self.settle_answering(Some(failure), steps);
-        for messages in std::mem::take(&mut self.pending) {
-            let messages = Messages { failure: Some(failure), ..messages };
-            steps.push(Step::Exchange(Box::new(messages)));
+        self.flush(failure, steps);
+    }
+
+    /// Gives what began before `limit`. A response that comes after all is given on its own.
+    pub(super) fn give_overdue(&mut self, limit: Timestamp, steps: &mut Vec<Step>) {
+        let overdue = |messages: &Messages| messages.start().is_none_or(|start| start < limit);
+        if self.answering.as_deref().is_some_and(overdue) {
+            self.settle_answering(Some(Failure::Unfinished), steps);
+        }
+        for waiting in &mut self.pending {
+            let Waiting::Kept(messages) = waiting else { continue };
+            if !overdue(messages) {
+                break;
+            }
+            let method = messages.request.as_ref().map(|request| request.method.clone());
+            let given = Waiting::Given(method.unwrap_or_default());
+            if let Waiting::Kept(messages) = std::mem::replace(waiting, given) {
+                self.kept -= messages.cost();
+                give(messages, Some(Failure::Unfinished), steps);
+            }
         }
     }
+}
+
+fn give(mut messages: Box<Messages>, failure: Option<Failure>, steps: &mut Vec<Step>) {
+    messages.failure = failure;
+    steps.push(Step::Exchange(messages));
 }

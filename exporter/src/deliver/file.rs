@@ -21,7 +21,7 @@ const LINGER: Duration = Duration::from_millis(100);
 const CHUNK_BYTES: usize = 64 << 10;
 /// How long to let a non-blocking output be when it takes no more.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
-/// No more than this may wait for a reader that is slow or gone.
+/// No more than this may wait for a reader that is slow or gone, beside what is being written.
 const QUEUE_BYTES: usize = 32 << 20;
 
 /// Where lines go.

@@ -225,24 +225,3 @@ fn two_real_processes_have_two_instance_ids() {
     let id = |process: Arc<super::Process>| process.service_instance_id.clone();
     assert_ne!(id(processes.get(one.pid(), "")), id(processes.get(two.pid(), "")));
 }
-
-/// What a process costs when it is seen first, and after. Run with `--release -- --ignored
-/// --nocapture`.
-#[test]
-#[ignore = "measures time: run alone, with --release"]
-fn a_known_process_costs_less_than_a_microsecond() {
-    let running = Running::with(&[]);
-    let start = Instant::now();
-    for _ in 0..1000 {
-        assert_eq!(Processes::new("/proc").get(running.pid(), "").pid, running.pid());
-    }
-    println!("read: {:?}", start.elapsed() / 1000);
-    let mut processes = Processes::new("/proc");
-    let start = Instant::now();
-    for _ in 0..100_000 {
-        assert_eq!(processes.get(running.pid(), "").pid, running.pid());
-    }
-    let known = start.elapsed() / 100_000;
-    println!("known: {known:?}");
-    assert!(known < Duration::from_micros(1), "{known:?}");
-}

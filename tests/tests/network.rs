@@ -1,0 +1,10 @@
+//! headertap on real networks: nginx, curl and wrk in network namespaces, watched live.
+
+mod network {
+    mod life;
+    mod load;
+    mod loss;
+    mod messages;
+    mod neighbours;
+    mod traces;
+}
