@@ -21,6 +21,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 
 /* Relocated at load time: only what is read is declared. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -103,6 +104,23 @@ static __always_inline void own(struct bpf_sock *sk)
 
 SEC("cgroup/sock_create")
 int sock_create(struct bpf_sock *sk)
+{
+	own(sk);
+	return 1;
+}
+
+/* The subflow that listens for an MPTCP socket, the default of Go's servers, is made by the kernel: it is met
+ * here first, in its owner's name.
+ */
+SEC("cgroup/post_bind4")
+int post_bind4(struct bpf_sock *sk)
+{
+	own(sk);
+	return 1;
+}
+
+SEC("cgroup/post_bind6")
+int post_bind6(struct bpf_sock *sk)
 {
 	own(sk);
 	return 1;
@@ -197,9 +215,12 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP))
 		return 0;
-	if (adopt(sk, task, &owner) && sk->__sk_common.skc_dport)
+	if (!adopt(sk, task, &owner))
+		return 0;
+	/* What an MPTCP listener accepts does not inherit its owner: user space is told who listens. */
+	if (sk->__sk_common.skc_dport || sk->sk_protocol == IPPROTO_MPTCP)
 		send_existing(sk, &owner);
 	return 0;
 }

@@ -273,6 +273,8 @@ fn attach_cgroup(skel: &mut HeadertapSkel<'_>, cgroup: BorrowedFd<'_>) -> Result
     [
         ("sockops", &progs.socket_events),
         ("cgroup/sock_create", &progs.sock_create),
+        ("cgroup/post_bind4", &progs.post_bind4),
+        ("cgroup/post_bind6", &progs.post_bind6),
         ("cgroup/connect4", &progs.connect4),
         ("cgroup/connect6", &progs.connect6),
     ]

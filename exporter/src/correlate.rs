@@ -6,13 +6,14 @@
 mod end;
 mod flow;
 mod http1;
+mod messages;
 mod trace;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::connection::Connection;
-use crate::event::{Segment, SocketEvent};
+use crate::event::{Segment, SocketChange, SocketEvent, SocketRole};
 use crate::exchange::Exchange;
 use crate::flow::{Cell, FlowKey, Timestamp, Verdict};
 use crate::process::Process;
@@ -20,7 +21,7 @@ use crate::stats::{Account, Outcome, Unit};
 
 use end::End;
 use flow::Flow;
-use http1::Step;
+use messages::Step;
 use trace::Tracer;
 
 /// Flows that are remembered at the same time.
@@ -83,6 +84,11 @@ pub struct Correlator {
     own_pid: u32,
     /// Those that accepted headertap's own connections: theirs are not reported either.
     collectors: VecDeque<Arc<Process>>,
+    /// Who listened, by network namespace and port, before headertap began, where the kernel does
+    /// not tell it of what is accepted (MPTCP). As many as the host had then.
+    listeners: HashMap<(u32, u16), Arc<Process>>,
+    /// Sockets are told of only if a packet of theirs was seen.
+    only_watched: bool,
     limits: Limits,
 }
 
@@ -111,8 +117,17 @@ impl Correlator {
             },
             own_pid,
             collectors: VecDeque::new(),
+            listeners: HashMap::new(),
+            only_watched: false,
             limits: Limits { flows: FLOWS_MAX, memory_bytes: MEMORY_MAX_BYTES },
         }
+    }
+
+    /// Only some interfaces are watched: the sockets of the whole host are not to be told of, only
+    /// those that talk there.
+    #[must_use]
+    pub fn only_watched(self) -> Self {
+        Self { only_watched: true, ..self }
     }
 
     /// Takes a segment.
@@ -147,6 +162,7 @@ impl Correlator {
         observed: Timestamp,
         found: &mut Vec<Found>,
     ) {
+        let Some(process) = self.accepting(event, process) else { return };
         let (key, direction) = FlowKey::of(&event.tuple);
         if !self.flows.contains_key(&key) {
             self.add(key, event.at, observed, found);
@@ -160,7 +176,7 @@ impl Correlator {
         let is_own = |process: &Process| process.pid == self.own_pid;
         let is_collector =
             |process: &Process| self.collectors.iter().any(|collector| is_same(collector, process));
-        let excluded = end.is_client() && (is_own(&end.process) || is_collector(&end.process));
+        let excluded = end.may_be_client() && (is_own(&end.process) || is_collector(&end.process));
         let change = end.change(event, reset);
         let connection = change.map(|change| end.connection(event, observed, change));
         let is_closed = end.is_closed();
@@ -173,12 +189,26 @@ impl Correlator {
             }
         }
         let excluded = excluded || !is_other && flow.is_excluded();
+        let is_told = !self.only_watched || !is_other && flow.has_segments();
         let collector = flow.server_of(self.own_pid).map(Arc::clone);
         self.memory = (self.memory + flow.cost()).saturating_sub(before);
         self.learn_collector(collector);
-        if let Some(connection) = connection {
+        if let Some(connection) = connection.filter(|_| is_told) {
             self.give_connection(connection, excluded, found);
         }
+    }
+
+    /// The owner of a connection's socket; `None` if the socket is a listener, which is remembered.
+    fn accepting(&mut self, event: &SocketEvent, process: Arc<Process>) -> Option<Arc<Process>> {
+        let local = (event.netns_inode, event.tuple.source.port);
+        if event.change == SocketChange::Existing && event.tuple.destination.port == 0 {
+            self.listeners.insert(local, process);
+            return None;
+        }
+        if process.pid != 0 || event.role == SocketRole::Client {
+            return Some(process);
+        }
+        Some(self.listeners.get(&local).cloned().unwrap_or(process))
     }
 
     /// The process that accepts headertap's own connection is the collector.
@@ -192,6 +222,11 @@ impl Correlator {
             name = collector.executable_name,
             "connections that the collector opens are not reported"
         );
+        for flow in self.flows.values_mut().filter(|flow| flow.may_be_opened_by(collector.pid)) {
+            self.memory = self.memory.saturating_sub(flow.cost());
+            flow.exclude();
+            self.memory += flow.cost();
+        }
         self.collectors.push_back(collector);
         if self.collectors.len() > COLLECTORS_MAX {
             self.collectors.pop_front();

@@ -16,11 +16,12 @@ use crate::deliver::{Delivery, Limits, Settings, endpoint::Endpoints};
 use crate::exchange::Exchange;
 use crate::export::resource::Host;
 use crate::export::text::Text;
-use crate::export::{Encoder, Record, Signal, json, request};
-use crate::stats::{Account, Cause, Outcome, Tally, Unit};
+use crate::export::{Encoder, Record};
+use crate::stats::{Account, Outcome, Tally, Unit};
 
-/// Records a JSON line holds at most.
-const JSON_BATCH: usize = 512;
+mod json_lines;
+
+use json_lines::JsonLines;
 
 /// A running output.
 #[derive(Debug)]
@@ -47,10 +48,8 @@ pub enum Output {
     OtlpJson {
         /// Makes records.
         encoder: Encoder,
-        /// Log records that wait for a line, and spans that do.
-        waiting: [Vec<Record>; 2],
-        /// Where they go.
-        lines: Lines,
+        /// Writes them.
+        lines: JsonLines,
         /// Records of the account.
         account: Arc<Account>,
     },
@@ -81,7 +80,8 @@ impl Output {
         let lines = Lines::start(&target, Arc::clone(&account))?;
         Ok(match form {
             config::Output::OtlpJson => {
-                Self::OtlpJson { encoder, waiting: [Vec::new(), Vec::new()], lines, account }
+                let lines = JsonLines::start(lines, Arc::clone(&account));
+                Self::OtlpJson { encoder, lines, account }
             }
             config::Output::Text | config::Output::Otlp => {
                 Self::Text { text: Text { headers: true, colour }, lines, account }
@@ -102,13 +102,10 @@ impl Output {
                     Tally { http: 1, ..Tally::default() },
                 );
             }
-            Self::OtlpJson { encoder, waiting, account, .. } => {
-                encoder.exchange(exchange, |record| {
-                    count(account, &record);
-                    wait(waiting, record);
-                });
-                self.write_full();
-            }
+            Self::OtlpJson { encoder, lines, account } => encoder.exchange(exchange, |record| {
+                count(account, &record);
+                lines.push(record);
+            }),
         }
     }
 
@@ -129,38 +126,27 @@ impl Output {
                     account.settle(Unit::Connections, Outcome::Filtered, 1);
                 }
             },
-            Self::OtlpJson { encoder, waiting, account, .. } => {
+            Self::OtlpJson { encoder, lines, account } => {
                 let record = encoder.connection(connection);
                 count(account, &record);
-                wait(waiting, record);
-                self.write_full();
+                lines.push(record);
             }
         }
     }
 
     /// Nothing more comes for the moment: writes what waits.
     pub fn flush(&mut self) {
-        if let Self::OtlpJson { waiting, lines, account, .. } = self {
-            for records in waiting.iter_mut().filter(|records| !records.is_empty()) {
-                write_json(records, lines, account);
-            }
-        }
-    }
-
-    fn write_full(&mut self) {
-        if let Self::OtlpJson { waiting, lines, account, .. } = self {
-            for records in waiting.iter_mut().filter(|records| records.len() >= JSON_BATCH) {
-                write_json(records, lines, account);
-            }
+        if let Self::OtlpJson { lines, .. } = self {
+            lines.flush();
         }
     }
 
     /// Sends or writes what is left, for at most `deadline`; counts the rest as lost.
-    pub fn drain(mut self, deadline: Duration, runtime: &Runtime) {
-        self.flush();
+    pub fn drain(self, deadline: Duration, runtime: &Runtime) {
         match self {
             Self::Otlp { delivery, .. } => runtime.block_on(delivery.drain(deadline)),
-            Self::Text { lines, .. } | Self::OtlpJson { lines, .. } => lines.drain(deadline),
+            Self::Text { lines, .. } => lines.drain(deadline),
+            Self::OtlpJson { lines, .. } => lines.drain(deadline),
         }
     }
 }
@@ -168,25 +154,4 @@ impl Output {
 fn count(account: &Account, record: &Record) {
     account.seen(Unit::LogRecords, record.tally.log_records);
     account.seen(Unit::Spans, record.tally.spans);
-}
-
-fn wait([logs, spans]: &mut [Vec<Record>; 2], record: Record) {
-    match record.signal {
-        Signal::Logs => logs.push(record),
-        Signal::Traces => spans.push(record),
-    }
-}
-
-fn write_json(records: &mut Vec<Record>, lines: &Lines, account: &Account) {
-    let Some(signal) = records.first().map(|record| record.signal) else { return };
-    let mut tally = Tally::default();
-    records.iter().for_each(|record| tally.add(record.tally));
-    match json::line(signal, &request::assemble(signal, records)) {
-        Ok(line) => lines.push(line.as_bytes(), tally),
-        Err(error) => {
-            tracing::error!(%error, "records could not be written as JSON");
-            account.settle_all(tally, Outcome::Lost(Cause::WriteFailed));
-        }
-    }
-    records.clear();
 }

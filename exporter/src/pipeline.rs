@@ -77,9 +77,13 @@ fn watch(
         interfaces: interfaces(&config.interfaces)?,
         hash_seed: u64::from_ne_bytes(seed()),
     })?;
+    let mut correlator = Correlator::new(seed(), process::id(), Arc::clone(account));
+    if config.interfaces != Config::default().interfaces {
+        correlator = correlator.only_watched();
+    }
     let mut pipeline = Pipeline {
         verdicts: capture.verdicts()?,
-        correlator: Correlator::new(seed(), process::id(), Arc::clone(account)),
+        correlator,
         processes: Processes::new("/proc"),
         policy,
         output,

@@ -45,6 +45,15 @@ impl End {
         self.role == SocketRole::Client
     }
 
+    /// Whether it may have called connect: of a socket that is older than headertap it is not known.
+    pub(super) fn may_be_client(&self) -> bool {
+        self.role != SocketRole::Server
+    }
+
+    pub(super) fn socket_cookie(&self) -> u64 {
+        self.socket_cookie
+    }
+
     /// The same socket again: what `newer` knows better.
     pub(super) fn learn(&mut self, newer: Self) {
         if self.socket_cookie != newer.socket_cookie {
@@ -69,7 +78,8 @@ impl End {
             SocketChange::Open => Some(Change::Open),
             SocketChange::Failed => {
                 self.closed = true;
-                Some(Change::Failed("connection_failed"))
+                let refused = reset == Some(CloseReason::RstReceived);
+                Some(Change::Failed(if refused { "connection_refused" } else { "timeout" }))
             }
             SocketChange::Close => {
                 self.closed = true;

@@ -14,7 +14,8 @@ use crate::reassemble::{Chunk, Direction as Reassembly};
 use crate::stats::{Cause, Outcome, Unit};
 
 use super::end::End;
-use super::http1::{Http1, Step};
+use super::http1::Http1;
+use super::messages::Step;
 use super::{Found, Scope};
 
 /// Segments of a connection joined in mid-stream that may pass before it is given up.
@@ -50,6 +51,14 @@ struct Way {
     finished: bool,
     /// Where the kernel side's window was last moved from.
     extended_at: Option<u32>,
+}
+
+impl Way {
+    /// The socket with this cookie has sent data; whoever else was taken for the sender is not.
+    fn sent_by(&mut self, socket_cookie: u64) {
+        self.socket_cookie = socket_cookie;
+        self.sender.take_if(|end| end.socket_cookie() != socket_cookie);
+    }
 }
 
 #[derive(Debug)]
@@ -126,6 +135,17 @@ impl Flow {
     pub(super) fn exclude(&mut self) {
         self.excluded = true;
         self.protocol = Protocol::Other;
+    }
+
+    /// Whether `pid` may have opened it.
+    pub(super) fn may_be_opened_by(&self, pid: u32) -> bool {
+        let senders = [&self.low_to_high.sender, &self.high_to_low.sender];
+        senders.into_iter().flatten().any(|end| end.may_be_client() && end.process.pid == pid)
+    }
+
+    /// Whether a packet of it was seen.
+    pub(super) fn has_segments(&self) -> bool {
+        [&self.low_to_high, &self.high_to_low].iter().any(|way| way.cell != Cell::default())
     }
 
     /// About how many bytes of memory it takes beyond itself.
@@ -222,7 +242,7 @@ impl Flow {
         let way = self.way_mut(direction);
         way.cell = segment.cell;
         if segment.len > 0 && segment.socket_cookie != 0 {
-            way.socket_cookie = segment.socket_cookie;
+            way.sent_by(segment.socket_cookie);
         }
         if segment.flags.contains(TcpFlags::SYN) {
             self.note_syn(segment, direction);

@@ -14,55 +14,12 @@ use crate::http::{MessageEnd, Request, Response};
 use crate::parse::Parsed;
 use crate::parse::http1::{Gap, HEAD_MAX_BYTES, Malformed, Part, Side, Stream};
 
-use super::trace::Trace;
+use super::messages::{Messages, Step, give};
 
 /// Requests that may wait for their responses; no client has so many on one connection.
 const PENDING_MAX: usize = 1024;
 /// Interim responses that are kept of one exchange.
 const INTERIM_MAX: usize = 16;
-/// About what an exchange costs beside its heads.
-const MESSAGES_COST_BYTES: usize = 2 * size_of::<Messages>();
-
-/// The messages of one exchange.
-#[derive(Debug, Default)]
-pub(super) struct Messages {
-    pub(super) index: u64,
-    pub(super) request: Option<Request>,
-    pub(super) request_end: Option<MessageEnd>,
-    pub(super) response: Option<Response>,
-    pub(super) response_end: Option<MessageEnd>,
-    pub(super) interim: Vec<Response>,
-    pub(super) failure: Option<Failure>,
-    /// Decided when the request was asked.
-    pub(super) trace: Option<Trace>,
-}
-
-impl Messages {
-    /// About how many bytes of memory it takes.
-    fn cost(&self) -> usize {
-        let heads = [&self.request].into_iter().flatten().map(|request| request.head_size);
-        let answers = self.response.iter().chain(&self.interim).map(|response| response.head_size);
-        let heads = heads.chain(answers).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-        let trailers = self.request_end.iter().map(|end| end.trailers.byte_len());
-        heads.chain(trailers).fold(MESSAGES_COST_BYTES, usize::saturating_add)
-    }
-
-    fn start(&self) -> Option<Timestamp> {
-        let request = self.request.as_ref().map(|request| request.timing.first_byte);
-        request.or(self.response.as_ref().map(|response| response.timing.first_byte))
-    }
-}
-
-/// What the pair found.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// A request's head is complete; its exchange follows later.
-    Asked(u64),
-    /// An exchange is over.
-    Exchange(Box<Messages>),
-    /// A head was no HTTP, or larger than is read: an exchange that will not be given.
-    Lost,
-}
 
 /// A request that has no response yet.
 #[derive(Debug)]
@@ -500,9 +457,4 @@ impl Http1 {
             }
         }
     }
-}
-
-fn give(mut messages: Box<Messages>, failure: Option<Failure>, steps: &mut Vec<Step>) {
-    messages.failure = failure;
-    steps.push(Step::Exchange(messages));
 }

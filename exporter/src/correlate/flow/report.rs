@@ -3,7 +3,7 @@
 use crate::exchange::{Dropped, Exchange, Role, View};
 use crate::flow::Direction;
 
-use super::super::http1::Messages;
+use super::super::messages::Messages;
 use super::super::trace::{Ends, Place, Trace, Tracer};
 use super::{Flow, Protocol, Scope};
 

@@ -129,8 +129,8 @@ fn what_others_send_to_the_collector_is_reported() {
     wire.socket(false, SocketChange::Open, 6, SERVER_COOKIE);
     wire.client = endpoint(6, 50_000);
     wire.handshake();
-    wire.socket(true, SocketChange::Open, 8, 33);
-    wire.socket(false, SocketChange::Open, 6, 44);
+    wire.socket(true, SocketChange::Open, 8, CLIENT_COOKIE);
+    wire.socket(false, SocketChange::Open, 6, SERVER_COOKIE);
     wire.client(get("b")).server(ok("b", ""));
     assert_eq!(wire.pids(0), [(Role::Client, 8), (Role::Server, 6)]);
 }

@@ -1,0 +1,58 @@
+//! The messages of one exchange on their way to being one, and what a connection finds of them.
+
+use crate::exchange::Failure;
+use crate::flow::Timestamp;
+use crate::http::{MessageEnd, Request, Response};
+
+use super::trace::Trace;
+
+/// About what an exchange costs beside its heads.
+const MESSAGES_COST_BYTES: usize = 2 * size_of::<Messages>();
+
+/// The messages of one exchange.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    pub(super) index: u64,
+    pub(super) request: Option<Request>,
+    pub(super) request_end: Option<MessageEnd>,
+    pub(super) response: Option<Response>,
+    pub(super) response_end: Option<MessageEnd>,
+    pub(super) interim: Vec<Response>,
+    pub(super) failure: Option<Failure>,
+    /// Decided when the request was asked.
+    pub(super) trace: Option<Trace>,
+}
+
+impl Messages {
+    /// About how many bytes of memory it takes.
+    pub(super) fn cost(&self) -> usize {
+        let heads = [&self.request].into_iter().flatten().map(|request| request.head_size);
+        let answers = self.response.iter().chain(&self.interim).map(|response| response.head_size);
+        let heads = heads.chain(answers).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let trailers = self.request_end.iter().map(|end| end.trailers.byte_len());
+        heads.chain(trailers).fold(MESSAGES_COST_BYTES, usize::saturating_add)
+    }
+
+    /// When its first byte was captured.
+    pub(super) fn start(&self) -> Option<Timestamp> {
+        let request = self.request.as_ref().map(|request| request.timing.first_byte);
+        request.or(self.response.as_ref().map(|response| response.timing.first_byte))
+    }
+}
+
+/// What the pair found.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A request's head is complete; its exchange follows later.
+    Asked(u64),
+    /// An exchange is over.
+    Exchange(Box<Messages>),
+    /// A head was no HTTP, or larger than is read: an exchange that will not be given.
+    Lost,
+}
+
+/// The exchange is over.
+pub(super) fn give(mut messages: Box<Messages>, failure: Option<Failure>, steps: &mut Vec<Step>) {
+    messages.failure = failure;
+    steps.push(Step::Exchange(messages));
+}
