@@ -8,7 +8,7 @@ help: ## print this list
 	@sed -nE 's/^([a-z0-9.-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 18
 
 setup: ## install what is missing from Debian's packages, for every target
-	@scripts/setup.sh build traffic lint kernel stack fuzz
+	@scripts/setup.sh build traffic lint kernel stack fuzz bench
 
 build: ## build target/release/headertap
 	@scripts/setup.sh build
@@ -39,7 +39,7 @@ lint: ## check layout, lints, documentation, licences and shell scripts
 	@scripts/lint.sh
 
 bench: ## measure what headertap costs; needs root
-	@scripts/setup.sh build traffic
+	@scripts/setup.sh build traffic bench
 	cargo run --release --locked -p e2e --bin bench
 
 fuzz: ## run each fuzz target for a minute; needs Rust nightly and cargo-fuzz

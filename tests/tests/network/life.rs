@@ -14,6 +14,9 @@ use e2e::traffic::{ask, connect, get};
 use e2e::{root_or_fail, sh, wait_for};
 use rustix::process::Signal;
 
+/// sockops, sock_create, post_bind4, post_bind6, connect4 and connect6.
+const CGROUP_LINKS: usize = 6;
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -33,10 +36,10 @@ fn after_sigterm_nothing_of_ours_is_attached() {
         let port = lan.interfaces[0].name();
         let names: Vec<_> = filters(port, "egress").into_iter().map(|(name, _)| name).collect();
         if how == "tcx" {
-            assert!(our_links.len() >= 4 + 2 * 3, "cgroup and tcx: {our_links:?}");
+            assert!(our_links.len() >= CGROUP_LINKS + 2 * 3, "cgroup and tcx: {our_links:?}");
         } else {
             assert_eq!(names, ["tc_egress"]);
-            assert_eq!(our_links.len(), 4, "cgroup: {our_links:?}");
+            assert_eq!(our_links.len(), CGROUP_LINKS, "cgroup: {our_links:?}");
         }
         assert!(links().iter().any(|id| our_links.contains(id)), "bpftool knows our links");
         agent.stop().account().assert_lossless();

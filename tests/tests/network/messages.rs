@@ -1,14 +1,14 @@
 //! HTTP/1 as TCP really carries it: in pieces, in a heap, interrupted, and joined late.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::Shutdown;
 
 use e2e::agent::{Agent, Ended, Start};
 use e2e::lan::Lan;
 use e2e::records::Record;
 use e2e::root_or_fail;
-use e2e::servers::{self, Nginx};
-use e2e::traffic::{Conversation, answer, ask, assert_paired_right, connect, get, ids_of, ok};
+use e2e::servers::Nginx;
+use e2e::traffic::{Conversation, ask, assert_paired_right, connect, get, ids_of, ok};
 
 const MIB: usize = 1 << 20;
 
@@ -153,25 +153,6 @@ fn bodies_of_50_mib_are_not_copied_and_the_next_exchange_is_right() {
     let segments = ended.account().row("segments").seen;
     println!("{segments} segments of 100 MiB were copied");
     assert!(segments < 200, "{segments} segments of 100 MiB were copied");
-}
-
-/// The answer, which else opens the window for the next head, comes long before that head.
-#[test]
-fn a_request_behind_a_body_that_was_answered_early_is_seen() {
-    root_or_fail();
-    let lan = Lan::bridged();
-    let sink = "location /sink { return 200 'sunk\n'; }";
-    let nginx = servers::Start::new(Some(&lan.server)).server(sink).start();
-    let agent = watch(&lan);
-    let mut client = connect(&lan.client, &lan.server_v4(), nginx.port);
-    let length = format!("\r\nContent-Length: {}\r\n\r\n", 50 * MIB);
-    let post = get("sink").replace("GET", "POST").replacen("\r\n\r\n", &length, 1);
-    client.write_all(post.as_bytes()).expect("nginx reads");
-    client.write_all(&vec![b'y'; 50 * MIB]).expect("nginx reads");
-    answer(&mut client);
-    ask(&mut client, &get("after"));
-    let ended = agent.stop();
-    assert_eq!(paths(&served(&ended, nginx.port)), ["/sink", "/after"]);
 }
 
 #[test]
