@@ -6,9 +6,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tests/stack/stack.sh build
-cargo build --locked -p headertap
+# The whole workspace, as the tests do: shared dependencies are then built once.
+cargo build --locked --workspace
 trap 'tests/stack/stack.sh down' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 tests/stack/stack.sh up
-cargo test --locked -p e2e --features stack --test stack
+cargo test --locked --workspace --features e2e/stack --test stack
