@@ -31,7 +31,9 @@ pub fn program() -> &'static Path {
 /// `CARGO_BIN_EXE_` is for tests of the same package only.
 fn build() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
-    let target = test.ancestors().nth(3).expect("target/PROFILE/deps/TEST");
+    // target/PROFILE/deps/TEST, or target/PROFILE/bench.
+    let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let target = target.expect("cargo marks its target folder");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--release", "--locked", "--package", "headertap"]);

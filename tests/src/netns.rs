@@ -115,7 +115,7 @@ impl Interface {
         interface
     }
 
-    /// A name that no interface has, and that fits [`Interface::glob`].
+    /// A name that no interface has, and that fits the glob of this test.
     #[must_use]
     pub fn unused_name() -> String {
         format!("{}v{}", prefix(), unique())

@@ -1,11 +1,23 @@
 //! headertap's loss account against what the stores have.
 
+use std::io::Write as _;
+
 use e2e::account::Account;
 use e2e::wait_for;
+use tempfile::NamedTempFile;
 
 use super::collector::Collector;
 use super::run::{Carrier, Over, Run};
 use super::stores::{count, number};
+
+/// Less than the queue holds, however slow the collector is.
+const THOUSAND: &str = "
+local answers = 0
+function response()
+  answers = answers + 1
+  if answers == 1000 then wrk.thread:stop() end
+end
+";
 
 fn wait_for_count(query: &str, expected: u64) {
     wait_for(&format!("{expected} of {query}"), || (count(query) >= expected).then_some(()));
@@ -16,10 +28,12 @@ fn wait_for_count(query: &str, expected: u64) {
 fn after_a_load_the_log_store_has_as_many_records_as_the_account_says() {
     let run = Run::start(Carrier::Grpc, false);
     let url = format!("http://{}:{}/via/load", run.lan.server_v4(), run.edge.port);
-    let wrk = run.lan.client.command("wrk").args(["-t1", "-c4", "-d1s", &url]).output();
-    assert!(wrk.expect("wrk is installed: make setup").status.success());
+    let mut script = NamedTempFile::new().expect("a temporary file");
+    script.write_all(THOUSAND.as_bytes()).expect("our own file");
+    let mut wrk = run.lan.client.command("wrk");
+    e2e::run(wrk.args(["-t1", "-c4", "-d5s", "-s"]).arg(script.path()).arg(&url));
     let requests = run.origin.access_log().lines().count() as u64;
-    assert!(requests > 100, "wrk sent {requests} requests");
+    assert!(requests >= 1000, "wrk sent {requests} requests");
     let at_origin = format!(
         "event_name:=\"headertap.http.exchange\" \"network.local.port\":=\"{}\"",
         run.origin.port
