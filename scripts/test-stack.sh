@@ -6,10 +6,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tests/stack/stack.sh build
-# The whole workspace, as the tests do: shared dependencies are then built once.
-cargo build --locked --workspace
+# The tests start the release.
+cargo build --release --locked -p headertap
 trap 'tests/stack/stack.sh down' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 tests/stack/stack.sh up
-cargo test --locked --workspace --features e2e/stack --test stack
+cargo test --locked -p e2e --features stack --test stack

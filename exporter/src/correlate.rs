@@ -137,10 +137,12 @@ impl Correlator {
             return;
         }
         let (key, direction) = FlowKey::of(&segment.tuple);
-        if !self.flows.contains_key(&key) {
-            self.add(key, segment.at, observed, found);
-        }
-        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let flow = if let Some(flow) = self.flows.get_mut(&key) {
+            flow
+        } else {
+            self.expect(key, segment.at, observed, found);
+            self.flows.entry(key).or_insert_with(|| Box::new(Flow::new(key, segment.at)))
+        };
         let before = flow.cost();
         let mut scope = Scope { shared: &mut self.shared, observed, found };
         if flow.is_followed_by(segment, direction) {
@@ -165,9 +167,9 @@ impl Correlator {
         let Some(process) = self.accepting(event, process) else { return };
         let (key, direction) = FlowKey::of(&event.tuple);
         if !self.flows.contains_key(&key) {
-            self.add(key, event.at, observed, found);
+            self.expect(key, event.at, observed, found);
         }
-        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let flow = self.flows.entry(key).or_insert_with(|| Box::new(Flow::new(key, event.at)));
         let before = flow.cost();
         let reset = flow.reset(direction);
         let mut new = End::new(event, process);
@@ -242,7 +244,8 @@ impl Correlator {
         }
     }
 
-    fn add(&mut self, key: FlowKey, at: Timestamp, observed: Timestamp, found: &mut Vec<Found>) {
+    /// Makes room for a flow, and gives it its turn.
+    fn expect(&mut self, key: FlowKey, at: Timestamp, observed: Timestamp, found: &mut Vec<Found>) {
         if self.flows.len() >= self.limits.flows {
             self.make_room(observed, found);
         }
@@ -251,7 +254,6 @@ impl Correlator {
             self.turns = turns_of(&self.flows);
         }
         self.turns.push_back(Turn { key, last_seen: at });
-        self.flows.insert(key, Box::new(Flow::new(key, at)));
     }
 
     fn close(&mut self, mut flow: Box<Flow>, observed: Timestamp, found: &mut Vec<Found>) {

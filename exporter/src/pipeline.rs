@@ -50,12 +50,6 @@ pub fn run(config: &Config) -> Result<Arc<Account>> {
     let filter = variable("HEADERTAP_LOG");
     let telemetry =
         Telemetry::start(filter.as_deref(), endpoints.as_ref(), &account, runtime.handle())?;
-    if config.policy.mode == Mode::All {
-        tracing::warn!(
-            "policy all: every header is exported as it is, credentials included; \
-             for laboratories only"
-        );
-    }
     let output = Output::start(config, form, endpoints.as_ref(), &account, &runtime)?;
     watch(config, form, output, &account, &runtime)?;
     runtime.block_on(telemetry.shutdown());

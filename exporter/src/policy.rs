@@ -91,7 +91,10 @@ impl Policy {
     /// The key that a `hash` rule needs is missing or short.
     pub fn from_config(config: &config::Policy) -> Result<Self, Error> {
         if config.mode == Mode::All {
-            tracing::warn!("policy all: every header is exported as it is, secrets included");
+            tracing::warn!(
+                "policy all: every header is exported as it is, secrets included; \
+                 for laboratories only"
+            );
             return Ok(Self::all());
         }
         let hashes = config.rules.iter().any(|rule| rule.action == Action::Hash);

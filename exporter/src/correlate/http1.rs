@@ -98,6 +98,8 @@ pub(super) struct Http1 {
     asked: u64,
     pipelined: bool,
     pairing: Pairing,
+    /// When it was last noticed that responses were lost.
+    responses_lost_at: Option<Timestamp>,
     /// What `pending` and `answering` cost.
     kept: usize,
 }
@@ -125,6 +127,7 @@ impl Http1 {
             asked,
             pipelined: false,
             pairing,
+            responses_lost_at: None,
             kept: 0,
         }
     }
@@ -234,6 +237,7 @@ impl Http1 {
         }
         let overlaps = !self.pending.is_empty() || self.answering.is_some();
         self.step_pairing(overlaps, steps);
+        self.step_late(&request, steps);
         self.pipelined |= overlaps;
         let index = self.next_index();
         self.sending = Some(index);
@@ -256,6 +260,22 @@ impl Http1 {
             Pairing::Suspended { answered: true } => self.pairing = Pairing::Presumed,
             Pairing::Suspended { answered: false } => self.pairing = Pairing::Over,
             Pairing::InStep | Pairing::Presumed | Pairing::Over => {}
+        }
+    }
+
+    /// A request that was held behind a hole while responses were lost may have been answered by
+    /// one of them.
+    fn step_late(&mut self, request: &Request, steps: &mut Vec<Step>) {
+        let sent = request.timing.first_byte;
+        if self.responses_lost_at.is_some_and(|lost| sent < lost) && self.pairing != Pairing::Over {
+            self.suspend(steps);
+            self.answered_suspended();
+        }
+    }
+
+    fn answered_suspended(&mut self) {
+        if let Pairing::Suspended { answered } = &mut self.pairing {
+            *answered = true;
         }
     }
 
@@ -372,8 +392,12 @@ impl Http1 {
             Gap::InBody => {
                 self.data(side, &[], at, steps);
             }
-            Gap::CutBody => self.lost(side, true, steps),
-            Gap::CutHead | Gap::Between => self.lost(side, false, steps),
+            gap => {
+                if side == Side::Response {
+                    self.responses_lost_at = Some(at);
+                }
+                self.lost(side, gap == Gap::CutBody, steps);
+            }
         }
     }
 
@@ -392,11 +416,10 @@ impl Http1 {
     fn responses_lost(&mut self, steps: &mut Vec<Step>) {
         self.settle_answering(Some(Failure::Gap), steps);
         self.flush(Failure::Gap, steps);
-        self.pairing = match self.pairing {
-            Pairing::InStep => Pairing::Presumed,
-            Pairing::Suspended { .. } => Pairing::Suspended { answered: true },
-            other => other,
-        };
+        if self.pairing == Pairing::InStep {
+            self.pairing = Pairing::Presumed;
+        }
+        self.answered_suspended();
     }
 
     fn requests_lost(&mut self, body: bool) {

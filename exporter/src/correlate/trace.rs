@@ -58,6 +58,8 @@ pub(super) struct Trace {
     pub(super) duplicate: bool,
     /// The server span of the exchange that this one was sent on from.
     forwarded_from: Option<[u8; 8]>,
+    /// The server's own span, where what is sent on from it is its child.
+    inbound: Option<[u8; 8]>,
     /// The header was adopted too often or for too long: the trace is a new one.
     refused: bool,
 }
@@ -178,12 +180,13 @@ impl Tracer {
                 header: None,
                 duplicate,
                 forwarded_from: None,
+                inbound: None,
                 refused: false,
             };
         };
         let at = request.map_or(place.start, |request| request.timing.first_byte);
-        let trace = self.of_header(header, at, place, ends);
-        self.remember_inbound(&trace, &header, place, ends.server);
+        let mut trace = self.of_header(header, at, place, ends);
+        trace.inbound = self.remember_inbound(&trace, &header, place, ends.server);
         trace
     }
 
@@ -208,6 +211,7 @@ impl Tracer {
             header: Some(header),
             duplicate: false,
             forwarded_from: from.map(|inbound| inbound.span_id),
+            inbound: None,
             refused,
         }
     }
@@ -246,23 +250,24 @@ impl Tracer {
         header: &TraceParent,
         place: &Place,
         server: Option<&Process>,
-    ) {
-        let Some(server) = server.filter(|server| server.pid != 0 && !server.instrumented) else {
-            return;
-        };
-        if trace.is_sampled() {
-            let key = (server.pid, (header.trace_id, header.parent_id));
-            let span_id = span_id(SERVER_TAG, trace, place);
-            self.inbound.insert(key, Inbound { trace_id: trace.trace_id, span_id });
+    ) -> Option<[u8; 8]> {
+        let server = server.filter(|server| server.pid != 0 && !server.instrumented)?;
+        if !trace.is_sampled() {
+            return None;
         }
+        let key = (server.pid, (header.trace_id, header.parent_id));
+        let span_id = span_id(SERVER_TAG, trace, place);
+        self.inbound.insert(key, Inbound { trace_id: trace.trace_id, span_id });
+        Some(span_id)
     }
 
     /// The exchange is over: what is sent from now on was not sent on from it.
-    pub(super) fn close(&mut self, trace: &Trace, place: &Place, server: Option<&Process>) {
-        let (Some(header), Some(server)) = (trace.header, server) else { return };
+    pub(super) fn close(&mut self, trace: &Trace, server: Option<&Process>) {
+        let (Some(header), Some(own), Some(server)) = (trace.header, trace.inbound, server) else {
+            return;
+        };
         let key = (server.pid, (header.trace_id, header.parent_id));
-        let open = self.inbound.get(&key).map(|inbound| inbound.span_id);
-        if open.is_some_and(|open| open == span_id(SERVER_TAG, trace, place)) {
+        if self.inbound.get(&key).is_some_and(|inbound| inbound.span_id == own) {
             self.inbound.remove(&key);
         }
     }
@@ -292,7 +297,7 @@ impl Tracer {
         }
         let local = client.filter(|client| client.has_span);
         SpanContext {
-            span_id: span_id(SERVER_TAG, trace, place),
+            span_id: trace.inbound.unwrap_or_else(|| span_id(SERVER_TAG, trace, place)),
             parent_span_id: local.map_or(trace.parent_id(), |client| client.span_id),
             remote_parent: local.is_none() && trace.adopted().is_some(),
             link: trace.link().filter(|_| local.is_none()),

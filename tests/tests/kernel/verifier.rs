@@ -4,10 +4,12 @@ use anyhow::Result;
 use headertap::capture::OBJECT;
 use libbpf_rs::ObjectBuilder;
 
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 11] = [
     "connect4",
     "connect6",
     "existing_sockets",
+    "post_bind4",
+    "post_bind6",
     "sock_create",
     "socket_events",
     "tc_egress",

@@ -43,7 +43,7 @@ impl Flow {
         let tracer = &mut scope.shared.tracer;
         let trace =
             messages.trace.unwrap_or_else(|| tracer.trace(messages.request.as_ref(), &place, ends));
-        tracer.close(&trace, &place, ends.server);
+        tracer.close(&trace, ends.server);
         Exchange {
             client: place.client,
             server: place.server,

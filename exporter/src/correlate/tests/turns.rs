@@ -112,6 +112,18 @@ fn a_request_lost_behind_one_that_waits_is_noticed() {
 }
 
 #[test]
+fn a_request_that_waited_behind_a_hole_is_not_answered_by_what_came_after_its_lost_answer() {
+    let mut wire = Wire::open();
+    wire.client("POST / HTTP/1.1\r\nx-id: a\r\ncontent-length: 4\r\n\r\nab").lose(true, "cd");
+    wire.client(get("b")).lose(false, ok("a", "")).lose(false, ok("b", ""));
+    let c = get("c");
+    wire.lose(true, &c.as_bytes()[..20]).client(&c.as_bytes()[20..]).server(ok("c", ""));
+    assert_eq!(wire.pairs(), ["a/-", "b/-", "-/c"]);
+    wire.client(get("d")).server(ok("d", ""));
+    assert_eq!(wire.pairs().last().map(String::as_str), Some("d/d"));
+}
+
+#[test]
 fn an_answer_to_a_lost_head_swallows_nothing() {
     let mut wire = Wire::open();
     wire.lose(true, "HEAD / HTTP/1.1\r\n\r\n");

@@ -110,7 +110,7 @@ fn what_is_sent_after_a_request_is_over_was_not_forwarded_from_it() {
     let mut tracer = Tracer::new([1; 16]);
     let server = plain(5);
     let inbound = see(&mut tracer, &request(&[HEADER]), 0, None, Some(&server));
-    tracer.close(&inbound.trace, &place(0), Some(&server));
+    tracer.close(&inbound.trace, Some(&server));
     let outbound = see(&mut tracer, &request(&[HEADER]), 1, Some(&plain(5)), None);
     assert_eq!(client_of(&outbound).parent_span_id, S);
 }
@@ -237,7 +237,7 @@ fn refused(client: Option<&Process>, server: Option<&Process>) -> Seen {
     for index in 0..u64::from(ADOPTIONS_MAX) {
         let seen = see(&mut tracer, &request(&[HEADER]), index, client, server);
         assert!(!seen.trace.refused, "exchange {index}");
-        tracer.close(&seen.trace, &place(index), server);
+        tracer.close(&seen.trace, server);
     }
     see(&mut tracer, &request(&[HEADER]), u64::from(ADOPTIONS_MAX), client, server)
 }
@@ -315,7 +315,7 @@ fn the_tables_of_headers_are_bounded() {
             let server = plain(5);
             let seen = see(&mut tracer, &request(&[line]), number, None, Some(&server));
             if number % 2 == 0 {
-                tracer.close(&seen.trace, &place(number), Some(&server));
+                tracer.close(&seen.trace, Some(&server));
             }
         }
         assert!(tracer.adopted.entries.len() <= ADOPTED_MAX);
