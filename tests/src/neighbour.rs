@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::netns::Netns;
-use crate::{run, sh};
+use crate::{run, sh, wait_for};
 
 /// Compiles the programs of one kind, TC or sockops.
 fn compile(folder: &Path, kind: &str) -> PathBuf {
@@ -78,7 +78,7 @@ pub fn seen(program: u64) -> u64 {
 /// If bpftool fails.
 #[must_use]
 pub fn links() -> Vec<u64> {
-    ids("bpftool -j link show")
+    ids("link")
 }
 
 /// Ids of all BPF programs of the host.
@@ -87,11 +87,16 @@ pub fn links() -> Vec<u64> {
 /// If bpftool fails.
 #[must_use]
 pub fn programs() -> Vec<u64> {
-    ids("bpftool -j prog show")
+    ids("prog")
 }
 
-fn ids(command: &str) -> Vec<u64> {
-    let json: Value = serde_json::from_str(&sh(command)).expect("bpftool -j prints JSON");
+/// bpftool fails when something goes away while it lists: another test's agent may end just then.
+fn ids(kind: &str) -> Vec<u64> {
+    let json: Value = wait_for("bpftool to list what there is", || {
+        let output = Command::new("bpftool").args(["-j", kind, "show"]).output();
+        let output = output.expect("bpftool is installed: make setup");
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).ok()).flatten()
+    });
     json.as_array().into_iter().flatten().filter_map(|one| one["id"].as_u64()).collect()
 }
 
