@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 const RTNLGRP_LINK: u32 = 1;
@@ -97,7 +97,10 @@ fn read_datagram(datagram: &[u8], changes: &mut Vec<LinkChange>) {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
                 changes.extend(present(link));
             }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+            // Of the family AF_BRIDGE it means that the interface has left a bridge.
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link))
+                if link.header.interface_family == AddressFamily::Unspec =>
+            {
                 changes.extend(i32::try_from(link.header.index).map(LinkChange::Gone));
             }
             _ => {}
