@@ -70,6 +70,7 @@ listens() {
 start_agent() {
 	local name=$1
 	shift
+	rm -f "$kept/$name.txt" "$kept/$name.log" # an earlier run's ready line is not ours
 	"$program" run --interface "$prefix*" "$@" >"$kept/$name.txt" 2>"$kept/$name.log" &
 	agents+=($!)
 	within "$ready_within_s" has_started "$name" $! || fail "headertap was not ready within $ready_within_s s"

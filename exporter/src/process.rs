@@ -17,7 +17,7 @@ pub struct Process {
     pub pid: u32,
     /// `process.parent_pid`; 0 where unknown.
     pub parent_pid: u32,
-    /// `service.name`; see `TELEMETRY` order: environment, container, systemd unit, executable.
+    /// `service.name`, in this order: environment, container, systemd unit, executable.
     pub service_name: String,
     /// `service.namespace`, from `OTEL_RESOURCE_ATTRIBUTES`; empty: unknown.
     pub service_namespace: String,
