@@ -8,10 +8,11 @@ use std::sync::Arc;
 use headertap::exchange::{Dropped, Exchange, Role, SpanContext, View};
 use headertap::export::Encoder;
 use headertap::export::resource::Host;
+use headertap::flow::Side;
 use headertap::flow::{Endpoint, Timestamp};
 use headertap::http::{MessageEnd, Request, Response};
 use headertap::parse::Parsed;
-use headertap::parse::http1::{Part, Side, Stream};
+use headertap::parse::http1::{Part, Stream};
 use headertap::policy::Policy;
 use headertap::process::Process;
 use rustix::time::{ClockId, clock_gettime};
@@ -92,10 +93,10 @@ fn encode(encoder: &mut Encoder, exchange: &Exchange) -> usize {
 }
 
 fn read_both() -> (Request, MessageEnd, Response, MessageEnd) {
-    let (Part::Request(request), request_end) = read(Side::Request, REQUEST) else {
+    let (Part::Request(request), request_end) = read(Side::Client, REQUEST) else {
         panic!("the request is one");
     };
-    let (Part::Response(response), response_end) = read(Side::Response, RESPONSE) else {
+    let (Part::Response(response), response_end) = read(Side::Server, RESPONSE) else {
         panic!("the response is one");
     };
     (request, request_end, response, response_end)

@@ -3,10 +3,12 @@
 //! Takes decoded events and gives exchanges, connection changes and verdicts. Owns the table of
 //! flows, bounded in number, memory and time; asks no clock and does no I/O.
 
+mod conversation;
 mod end;
 mod flow;
 mod http1;
 mod messages;
+mod recognise;
 mod trace;
 
 use std::collections::{HashMap, VecDeque};

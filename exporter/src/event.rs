@@ -58,6 +58,23 @@ pub struct Segment<'a> {
     pub cell: Cell,
 }
 
+/// One UDP datagram (RFC 768).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// Sender and receiver.
+    pub tuple: Tuple,
+    /// The sender's socket cookie, 0 where the sender is not on this host.
+    pub socket_cookie: u64,
+    /// Whose socket sent it; `None` where the sender is not on this host.
+    pub owner: Option<Owner>,
+    /// Payload bytes, captured or not.
+    pub len: u32,
+    /// The captured bytes, at most `len`.
+    pub payload: &'a [u8],
+}
+
 /// Which change a socket event tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketChange {
@@ -119,6 +136,8 @@ pub struct SocketEvent {
 pub enum Event<'a> {
     /// A segment on the wire.
     Segment(Segment<'a>),
+    /// A datagram on the wire.
+    Datagram(Datagram<'a>),
     /// A socket's change of state.
     Socket(SocketEvent),
 }

@@ -89,6 +89,15 @@ impl Direction {
     }
 }
 
+/// Which end of a connection sent the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that opened the connection, and asks.
+    Client,
+    /// The one that accepted it, and answers.
+    Server,
+}
+
 /// A connection's identity: its two endpoints in order, the same for both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FlowKey {

@@ -189,6 +189,9 @@ impl Sink for Pipeline {
                 self.account.settle(Unit::Segments, Outcome::Exported, 1);
                 self.correlator.segment(&segment, self.observed, &mut self.found);
             }
+            Ok(Event::Datagram(_)) => {
+                self.account.settle(Unit::Datagrams, Outcome::Exported, 1);
+            }
             Ok(Event::Socket(socket)) => {
                 let process = self.processes.get(socket.owner.pid, &socket.owner.comm);
                 self.correlator.socket(&socket, process, self.observed, &mut self.found);

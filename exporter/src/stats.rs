@@ -13,6 +13,8 @@ use serde::ser::{SerializeMap, Serializer};
 pub enum Unit {
     /// TCP segments that the kernel side chose to copy; exported means: reached user space.
     Segments,
+    /// UDP datagrams, in the same way.
+    Datagrams,
     /// Connection changes (open, close, failed).
     Connections,
     /// HTTP exchanges, whatever number of records each gave.
@@ -186,6 +188,7 @@ pub struct Account {
     http: Row,
     connections: Row,
     segments: Row,
+    datagrams: Row,
     log_records: Row,
     spans: Row,
 }
@@ -196,6 +199,7 @@ impl Account {
     pub fn row(&self, unit: Unit) -> &Row {
         match unit {
             Unit::Segments => &self.segments,
+            Unit::Datagrams => &self.datagrams,
             Unit::Connections => &self.connections,
             Unit::Http => &self.http,
             Unit::LogRecords => &self.log_records,
@@ -205,11 +209,12 @@ impl Account {
 
     /// The lines in the order they are printed, with their names.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, &Row); 5] {
+    pub fn rows(&self) -> [(&'static str, &Row); 6] {
         [
             ("http", &self.http),
             ("connections", &self.connections),
             ("segments", &self.segments),
+            ("datagrams", &self.datagrams),
             ("log_records", &self.log_records),
             ("spans", &self.spans),
         ]

@@ -10,7 +10,8 @@ use headertap::fields::Fields;
 use headertap::flow::Timestamp;
 use headertap::http::{HeadTiming, Oddities};
 use headertap::parse::Parsed;
-use headertap::parse::http1::{Part, Side, Stream, side_of};
+use headertap::flow::Side;
+use headertap::parse::http1::{Part, Stream, side_of};
 use libfuzzer_sys::fuzz_target;
 
 /// The methods that responses answer, by mode.
@@ -36,7 +37,7 @@ fn input(data: &[u8]) -> Option<Input<'_>> {
         .collect();
     cuts.sort_unstable();
     Some(Input {
-        side: if mode & 1 == 0 { Side::Request } else { Side::Response },
+        side: if mode & 1 == 0 { Side::Client } else { Side::Server },
         joined: mode & 2 != 0,
         gap: mode & 4 != 0,
         method: METHODS[usize::from(mode >> 3 & 3)],

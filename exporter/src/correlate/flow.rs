@@ -6,16 +6,16 @@ mod report;
 use crate::connection::CloseReason;
 use crate::event::{Segment, TcpFlags};
 use crate::exchange::Failure;
-use crate::flow::{Cell, Direction, Endpoint, FlowKey, Timestamp};
+use crate::flow::{Cell, Direction, Endpoint, FlowKey, Side, Timestamp};
 use crate::parse::Parsed;
-use crate::parse::http1::{Side, side_of};
 use crate::process::Process;
 use crate::reassemble::{Chunk, Direction as Reassembly};
-use crate::stats::{Cause, Outcome, Unit};
+use crate::stats::{Outcome, Unit};
 
+use super::conversation::{Conversation, Fate};
 use super::end::End;
-use super::http1::Http1;
 use super::messages::Step;
+use super::recognise::{Kind, first_bytes, mid_stream};
 use super::{Found, Scope};
 
 /// Segments of a connection joined in mid-stream that may pass before it is given up.
@@ -34,7 +34,7 @@ const OPEN_MAX_NS: u64 = 300 * 1_000_000_000;
 enum Protocol {
     /// Not known yet; so many segments have been looked at.
     Unknown(u32),
-    Http1(Box<Http1>),
+    Known(Box<dyn Conversation>),
     /// None that is read here, or over, or not to be reported.
     Other,
 }
@@ -49,6 +49,8 @@ struct Way {
     /// The cookie that its segments carry; 0: not seen.
     socket_cookie: u64,
     finished: bool,
+    /// Its first bytes, where they do not tell the protocol.
+    begun: Option<(Vec<u8>, Timestamp)>,
     /// Where the kernel side's window was last moved from.
     extended_at: Option<u32>,
 }
@@ -151,11 +153,11 @@ impl Flow {
     /// About how many bytes of memory it takes beyond itself.
     pub(super) fn cost(&self) -> usize {
         let held = [&self.low_to_high, &self.high_to_low].map(|way| way.reassembly.held_bytes());
-        let messages = match &self.protocol {
-            Protocol::Http1(http1) => http1.cost(),
+        let kept = match &self.protocol {
+            Protocol::Known(conversation) => conversation.cost(),
             Protocol::Unknown(_) | Protocol::Other => 0,
         };
-        held.iter().sum::<usize>() + messages
+        held.iter().sum::<usize>() + kept
     }
 
     /// Whether the flow can be forgotten.
@@ -309,8 +311,8 @@ impl Flow {
             }
         }
         let limit = Timestamp(now.0.saturating_sub(OPEN_MAX_NS));
-        self.http1(Direction::LowToHigh, scope, |http1, _, steps| {
-            http1.give_overdue(limit, steps);
+        self.converse(Direction::LowToHigh, scope, |conversation, _, steps| {
+            conversation.give_overdue(limit, steps);
         });
     }
 
@@ -325,33 +327,24 @@ impl Flow {
         self.fail(if closed { Failure::ConnectionClosed } else { Failure::Unfinished }, scope);
     }
 
-    /// Gives back memory: what is open is given as it is, heads that are not whole are lost, and
-    /// the connection is read on as if it had been joined here.
+    /// Gives back memory, and is read on as if it had been joined here.
     pub(super) fn shed(&mut self, scope: &mut Scope<'_>) {
         self.low_to_high.reassembly.forget_held();
         self.high_to_low.reassembly.forget_held();
-        self.fail(Failure::Unfinished, scope);
-        let Protocol::Http1(http1) = &mut self.protocol else { return };
-        let heads = http1.open_heads();
-        **http1 = Http1::joined(http1.asked(), false);
+        self.converse(Direction::LowToHigh, scope, |conversation, _, steps| {
+            conversation.shed(steps);
+        });
         self.whole = false;
-        scope.shared.account.seen(Unit::Http, heads);
-        scope.shared.account.settle(Unit::Http, Outcome::Lost(Cause::TableFull), heads);
     }
 
     fn chunk(&mut self, direction: Direction, chunk: Chunk<'_>, scope: &mut Scope<'_>) {
         match chunk {
             Chunk::Data(bytes, at) => self.data(direction, bytes, at, scope),
-            Chunk::Gap(len) => {
-                let at = self.last_seen;
-                if matches!(self.protocol, Protocol::Unknown(_)) {
-                    self.whole = false;
-                    self.missed = Some(direction);
-                }
-                self.http1(direction, scope, |http1, side, steps| http1.gap(side, len, at, steps));
-            }
+            Chunk::Gap(len) => self.gap(direction, len, scope),
             Chunk::Fin(at) => {
-                self.http1(direction, scope, |http1, side, steps| http1.fin(side, at, steps));
+                self.converse(direction, scope, |conversation, side, steps| {
+                    conversation.fin(side, at, steps);
+                });
                 self.note_finished(direction, at);
             }
             Chunk::Rst(at) => {
@@ -362,52 +355,110 @@ impl Flow {
         }
     }
 
+    fn gap(&mut self, direction: Direction, len: u64, scope: &mut Scope<'_>) {
+        let at = self.last_seen;
+        if matches!(self.protocol, Protocol::Unknown(_)) {
+            self.whole = false;
+            self.missed = Some(direction);
+            self.way_mut(direction).begun = None;
+        }
+        self.converse(direction, scope, |conversation, side, steps| {
+            conversation.gap(side, len, at, steps);
+        });
+    }
+
     fn fail(&mut self, failure: Failure, scope: &mut Scope<'_>) {
-        self.http1(Direction::LowToHigh, scope, |http1, _, steps| http1.fail(failure, steps));
+        self.converse(Direction::LowToHigh, scope, |conversation, _, steps| {
+            conversation.fail(failure, steps);
+        });
     }
 
     fn data(&mut self, direction: Direction, bytes: &[u8], at: Timestamp, scope: &mut Scope<'_>) {
-        if let Protocol::Unknown(probes) = self.protocol {
-            self.protocol = self.recognise(direction, bytes, probes);
+        match self.protocol {
+            Protocol::Unknown(_) if self.whole && self.client.is_some() => {
+                self.begin(direction, bytes, at, scope);
+            }
+            Protocol::Unknown(probes) => self.join(direction, bytes, at, probes, scope),
+            Protocol::Known(_) => self.talk(direction, bytes, at, scope),
+            Protocol::Other => {}
         }
-        let mut is_http1 = true;
-        self.http1(direction, scope, |http1, side, steps| {
-            is_http1 = http1.data(side, bytes, at, steps);
+    }
+
+    /// The first bytes of a direction of which nothing was missed.
+    fn begin(&mut self, direction: Direction, bytes: &[u8], at: Timestamp, scope: &mut Scope<'_>) {
+        let side = self.side(direction);
+        let (mut begun, since) = self.way_mut(direction).begun.take().unwrap_or((Vec::new(), at));
+        begun.extend_from_slice(bytes);
+        let recognised = first_bytes(side, &begun);
+        self.way_mut(direction).begun = Some((begun, since));
+        match recognised {
+            Parsed::Message(kind) => self.start(kind, scope),
+            Parsed::NeedMore => {}
+            Parsed::NotThisProtocol => self.protocol = Protocol::Other,
+        }
+    }
+
+    /// Reads what both directions have begun with.
+    fn start(&mut self, kind: Kind, scope: &mut Scope<'_>) {
+        self.protocol = kind.begun().map_or(Protocol::Other, Protocol::Known);
+        let client = self.client.unwrap_or(Direction::LowToHigh);
+        for direction in [client, client.reversed()] {
+            if let Some((bytes, at)) = self.way_mut(direction).begun.take() {
+                self.talk(direction, &bytes, at, scope);
+            }
+        }
+    }
+
+    /// A segment of a connection whose begin was missed.
+    fn join(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        at: Timestamp,
+        probes: u32,
+        scope: &mut Scope<'_>,
+    ) {
+        self.protocol = match mid_stream(bytes) {
+            Parsed::Message((kind, side)) => {
+                let client = if side == Side::Client { direction } else { direction.reversed() };
+                self.client = Some(client);
+                let lost = self.missed == Some(client);
+                kind.joined(lost).map_or(Protocol::Other, Protocol::Known)
+            }
+            Parsed::NeedMore if probes < PROBES_MAX => Protocol::Unknown(probes + 1),
+            Parsed::NeedMore | Parsed::NotThisProtocol => Protocol::Other,
+        };
+        self.talk(direction, bytes, at, scope);
+    }
+
+    fn talk(&mut self, direction: Direction, bytes: &[u8], at: Timestamp, scope: &mut Scope<'_>) {
+        let mut fate = Fate::GoesOn;
+        self.converse(direction, scope, |conversation, side, steps| {
+            fate = conversation.data(side, bytes, at, steps);
         });
-        if !is_http1 {
+        if let Fate::Over = fate {
             self.fail(Failure::Unfinished, scope);
             self.protocol = Protocol::Other;
         }
     }
 
-    fn recognise(&mut self, direction: Direction, bytes: &[u8], probes: u32) -> Protocol {
-        if self.whole && self.client.is_some() {
-            return Protocol::Http1(Box::new(Http1::new()));
-        }
-        match side_of(bytes) {
-            Parsed::Message(side) => {
-                let client = if side == Side::Request { direction } else { direction.reversed() };
-                self.client = Some(client);
-                let request_is_lost = self.missed == Some(client);
-                Protocol::Http1(Box::new(Http1::joined(0, request_is_lost)))
-            }
-            _ if probes < PROBES_MAX => Protocol::Unknown(probes + 1),
-            _ => Protocol::Other,
-        }
+    /// Which side sends in `direction`.
+    fn side(&self, direction: Direction) -> Side {
+        if self.client == Some(direction) { Side::Client } else { Side::Server }
     }
 
-    /// Lets the HTTP/1 connection, if it is one, work, and gives what it found.
-    fn http1(
+    /// Lets the conversation, if there is one, work, and gives what it found.
+    fn converse(
         &mut self,
         direction: Direction,
         scope: &mut Scope<'_>,
-        work: impl FnOnce(&mut Http1, Side, &mut Vec<Step>),
+        work: impl FnOnce(&mut dyn Conversation, Side, &mut Vec<Step>),
     ) {
         let Some(client) = self.client else { return };
-        let Protocol::Http1(http1) = &mut self.protocol else { return };
-        let side = if direction == client { Side::Request } else { Side::Response };
+        let side = self.side(direction);
+        let Protocol::Known(conversation) = &mut self.protocol else { return };
         let mut steps = std::mem::take(&mut scope.shared.steps);
-        work(http1, side, &mut steps);
+        work(&mut **conversation, side, &mut steps);
         for step in steps.drain(..) {
             self.step(step, client, scope);
         }
@@ -415,16 +466,17 @@ impl Flow {
     }
 
     fn step(&mut self, step: Step, client: Direction, scope: &mut Scope<'_>) {
+        let account = &scope.shared.account;
         match step {
             Step::Asked(index) => self.asked(index, client, scope),
             Step::Exchange(messages) => {
+                account.seen(Unit::Http, 1);
                 let exchange = self.exchange(*messages, client, scope);
-                scope.shared.account.seen(Unit::Http, 1);
                 scope.found.push(Found::Exchange(Box::new(exchange)));
             }
-            Step::Lost => {
-                scope.shared.account.seen(Unit::Http, 1);
-                scope.shared.account.settle(Unit::Http, Outcome::Lost(Cause::Malformed), 1);
+            Step::Lost(unit, cause) => {
+                account.seen(unit, 1);
+                account.settle(unit, Outcome::Lost(cause), 1);
             }
         }
     }

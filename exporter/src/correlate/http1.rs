@@ -9,11 +9,13 @@
 use std::collections::VecDeque;
 
 use crate::exchange::Failure;
-use crate::flow::Timestamp;
+use crate::flow::{Side, Timestamp};
 use crate::http::{MessageEnd, Request, Response};
 use crate::parse::Parsed;
-use crate::parse::http1::{Gap, HEAD_MAX_BYTES, Malformed, Part, Side, Stream};
+use crate::parse::http1::{Gap, HEAD_MAX_BYTES, Malformed, Part, Stream};
+use crate::stats::{Cause, Unit};
 
+use super::conversation::{Conversation, Fate, Wants};
 use super::messages::{Messages, Step, give};
 
 /// Requests that may wait for their responses; no client has so many on one connection.
@@ -119,8 +121,8 @@ impl Http1 {
 
     fn with(half: fn(Side) -> Half, pairing: Pairing, asked: u64) -> Self {
         Self {
-            requests: half(Side::Request),
-            responses: half(Side::Response),
+            requests: half(Side::Client),
+            responses: half(Side::Server),
             pending: VecDeque::new(),
             answering: None,
             sending: None,
@@ -132,81 +134,31 @@ impl Http1 {
         }
     }
 
-    /// How many exchanges have begun.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked
-    }
-
-    /// How many of the next bytes of this side nobody needs.
-    pub(super) fn skippable(&self, side: Side) -> u64 {
-        self.half(side).stream.skippable()
-    }
-
     /// Whether bytes of this side are to be expected that are no content.
-    pub(super) fn wants_more(&self, side: Side) -> bool {
-        side == Side::Request
+    fn expects_more(&self, side: Side) -> bool {
+        side == Side::Client
             || self.responses.stream.in_head()
             || self.answering.is_some()
             || !self.pending.is_empty()
     }
 
-    /// How many heads have begun and are not complete.
-    pub(super) fn open_heads(&self) -> u64 {
-        u64::from(self.requests.stream.in_head()) + u64::from(self.responses.stream.in_head())
-    }
-
-    /// About how many bytes of memory the messages take.
-    pub(super) fn cost(&self) -> usize {
-        self.kept + self.requests.buffered + self.responses.buffered
-    }
-
-    /// A request that has been asked and whose response has not begun.
-    pub(super) fn waiting(&mut self, index: u64) -> Option<&mut Messages> {
-        self.pending.iter_mut().rev().find_map(|waiting| match waiting {
-            Waiting::Kept(messages) if messages.index == index => Some(&mut **messages),
-            _ => None,
-        })
-    }
-
     fn half(&self, side: Side) -> &Half {
         match side {
-            Side::Request => &self.requests,
-            Side::Response => &self.responses,
+            Side::Client => &self.requests,
+            Side::Server => &self.responses,
         }
     }
 
     fn half_mut(&mut self, side: Side) -> &mut Half {
         match side {
-            Side::Request => &mut self.requests,
-            Side::Response => &mut self.responses,
+            Side::Client => &mut self.requests,
+            Side::Server => &mut self.responses,
         }
-    }
-
-    /// Takes bytes of one side. `false`: this is not HTTP/1, or no longer.
-    pub(super) fn data(
-        &mut self,
-        side: Side,
-        mut bytes: &[u8],
-        at: Timestamp,
-        steps: &mut Vec<Step>,
-    ) -> bool {
-        let len = bytes.len();
-        loop {
-            match self.half_mut(side).stream.read(&mut bytes, at) {
-                Parsed::NeedMore => break,
-                Parsed::NotThisProtocol => return false,
-                Parsed::Message(part) => self.part(side, part, steps),
-            }
-        }
-        if self.half_mut(side).took(len) {
-            self.passed_over(side, steps);
-        }
-        !self.responses.stream.is_upgraded()
     }
 
     /// Bytes were no head as far as could be told, and may have been part of one.
     fn passed_over(&mut self, side: Side, steps: &mut Vec<Step>) {
-        if side == Side::Request {
+        if side == Side::Client {
             self.requests_lost(false);
         } else if !self.pending.is_empty() {
             self.suspend(steps);
@@ -217,10 +169,10 @@ impl Http1 {
         match part {
             Part::Request(request) => self.ask(request, steps),
             Part::Response(response) => self.answer(response, steps),
-            Part::End(end) if side == Side::Request => self.request_ended(end),
+            Part::End(end) if side == Side::Client => self.request_ended(end),
             Part::End(end) => self.response_ended(end, steps),
             Part::Malformed(Malformed::Head) => {
-                steps.push(Step::Lost);
+                steps.push(Step::Lost(Unit::Http, Cause::Malformed));
                 self.lost(side, false, steps);
             }
             Part::Malformed(Malformed::Body) => self.lost(side, true, steps),
@@ -233,7 +185,7 @@ impl Http1 {
         if unasked {
             // Without its request, the response was framed by guess (RFC 9112 section 6.3).
             self.settle_answering(None, steps);
-            self.responses = Half::joined(Side::Response);
+            self.responses = Half::joined(Side::Server);
         }
         let overlaps = !self.pending.is_empty() || self.answering.is_some();
         self.step_pairing(overlaps, steps);
@@ -385,28 +337,12 @@ impl Http1 {
         }
     }
 
-    /// `len` bytes of one side were not captured.
-    pub(super) fn gap(&mut self, side: Side, len: u64, at: Timestamp, steps: &mut Vec<Step>) {
-        match self.half_mut(side).stream.gap(len) {
-            // Its end may have lain in the gap.
-            Gap::InBody => {
-                self.data(side, &[], at, steps);
-            }
-            gap => {
-                if side == Side::Response {
-                    self.responses_lost_at = Some(at);
-                }
-                self.lost(side, gap == Gap::CutBody, steps);
-            }
-        }
-    }
-
     /// Messages of one side may have been lost. `body`: the last message's own bytes were.
     fn lost(&mut self, side: Side, body: bool, steps: &mut Vec<Step>) {
         self.half_mut(side).lost();
         if self.pipelined {
             self.suspend(steps);
-        } else if side == Side::Response {
+        } else if side == Side::Server {
             self.responses_lost(steps);
         } else {
             self.requests_lost(body);
@@ -441,12 +377,43 @@ impl Http1 {
             false => Pairing::Suspended { answered: false },
         };
     }
+}
 
-    /// One side has closed in order.
-    pub(super) fn fin(&mut self, side: Side, at: Timestamp, steps: &mut Vec<Step>) {
+impl Conversation for Http1 {
+    fn data(&mut self, side: Side, mut bytes: &[u8], at: Timestamp, steps: &mut Vec<Step>) -> Fate {
+        let len = bytes.len();
+        loop {
+            match self.half_mut(side).stream.read(&mut bytes, at) {
+                Parsed::NeedMore => break,
+                Parsed::NotThisProtocol => return Fate::Over,
+                Parsed::Message(part) => self.part(side, part, steps),
+            }
+        }
+        if self.half_mut(side).took(len) {
+            self.passed_over(side, steps);
+        }
+        if self.responses.stream.is_upgraded() { Fate::Over } else { Fate::GoesOn }
+    }
+
+    fn gap(&mut self, side: Side, len: u64, at: Timestamp, steps: &mut Vec<Step>) {
+        match self.half_mut(side).stream.gap(len) {
+            // Its end may have lain in the gap.
+            Gap::InBody => {
+                self.data(side, &[], at, steps);
+            }
+            gap => {
+                if side == Side::Server {
+                    self.responses_lost_at = Some(at);
+                }
+                self.lost(side, gap == Gap::CutBody, steps);
+            }
+        }
+    }
+
+    fn fin(&mut self, side: Side, at: Timestamp, steps: &mut Vec<Step>) {
         let end = self.half_mut(side).stream.finish(at);
         self.half_mut(side).buffered = 0;
-        if side == Side::Request {
+        if side == Side::Client {
             return;
         }
         if let Some(end) = end {
@@ -455,14 +422,12 @@ impl Http1 {
         self.fail(Failure::ConnectionClosed, steps);
     }
 
-    /// No more will come: gives everything that is not over, for this reason.
-    pub(super) fn fail(&mut self, failure: Failure, steps: &mut Vec<Step>) {
+    fn fail(&mut self, failure: Failure, steps: &mut Vec<Step>) {
         self.settle_answering(Some(failure), steps);
         self.flush(failure, steps);
     }
 
-    /// Gives what began before `limit`. A response that comes after all is given on its own.
-    pub(super) fn give_overdue(&mut self, limit: Timestamp, steps: &mut Vec<Step>) {
+    fn give_overdue(&mut self, limit: Timestamp, steps: &mut Vec<Step>) {
         let overdue = |messages: &Messages| messages.start().is_none_or(|start| start < limit);
         if self.answering.as_deref().is_some_and(overdue) {
             self.settle_answering(Some(Failure::Unfinished), steps);
@@ -479,5 +444,32 @@ impl Http1 {
                 give(messages, Some(Failure::Unfinished), steps);
             }
         }
+    }
+
+    fn shed(&mut self, steps: &mut Vec<Step>) {
+        self.fail(Failure::Unfinished, steps);
+        let halves = [&self.requests, &self.responses];
+        let open_heads = halves.iter().filter(|half| half.stream.in_head());
+        steps.extend(open_heads.map(|_| Step::Lost(Unit::Http, Cause::TableFull)));
+        *self = Self::joined(self.asked, false);
+    }
+
+    fn wants(&self, side: Side) -> Wants {
+        match self.half(side).stream.skippable() {
+            0 if self.expects_more(side) => Wants::More,
+            0 => Wants::Turn,
+            bytes => Wants::Skip(bytes),
+        }
+    }
+
+    fn cost(&self) -> usize {
+        self.kept + self.requests.buffered + self.responses.buffered
+    }
+
+    fn waiting(&mut self, index: u64) -> Option<&mut Messages> {
+        self.pending.iter_mut().rev().find_map(|waiting| match waiting {
+            Waiting::Kept(messages) if messages.index == index => Some(&mut **messages),
+            _ => None,
+        })
     }
 }

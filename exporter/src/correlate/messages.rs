@@ -3,6 +3,7 @@
 use crate::exchange::Failure;
 use crate::flow::Timestamp;
 use crate::http::{MessageEnd, Request, Response};
+use crate::stats::{Cause, Unit};
 
 use super::trace::Trace;
 
@@ -40,15 +41,15 @@ impl Messages {
     }
 }
 
-/// What the pair found.
+/// What a conversation found.
 #[derive(Debug)]
 pub(super) enum Step {
     /// A request's head is complete; its exchange follows later.
     Asked(u64),
     /// An exchange is over.
     Exchange(Box<Messages>),
-    /// A head was no HTTP, or larger than is read: an exchange that will not be given.
-    Lost,
+    /// Something that was begun will not be given.
+    Lost(Unit, Cause),
 }
 
 /// The exchange is over.

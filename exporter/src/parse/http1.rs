@@ -18,22 +18,13 @@ mod start_line;
 mod tests;
 
 use crate::fields::Fields;
-use crate::flow::Timestamp;
+use crate::flow::{Side, Timestamp};
 use crate::http::{HeadTiming, MessageEnd, Request, Response};
 use crate::parse::Parsed;
 
 use body::{Body, Step};
 pub use section::HEAD_MAX_BYTES;
 use section::{Section, Taken};
-
-/// Which kind of message a direction carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Client to server.
-    Request,
-    /// Server to client.
-    Response,
-}
 
 /// What [`Stream::read`] gives: every message is its head, then its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +73,10 @@ pub enum Gap {
 pub fn side_of(first_bytes: &[u8]) -> Parsed<Side> {
     let bytes = section::without_empty_lines(first_bytes);
     if start_line::begins_response(bytes) {
-        return Parsed::Message(Side::Response);
+        return Parsed::Message(Side::Server);
     }
     match section::first_line(bytes) {
-        Some(line) if start_line::is_strict_request(line) => Parsed::Message(Side::Request),
+        Some(line) if start_line::is_strict_request(line) => Parsed::Message(Side::Client),
         None if bytes.len() < HEAD_MAX_BYTES && start_line::may_begin_either(bytes) => {
             Parsed::NeedMore
         }

@@ -1,9 +1,9 @@
 //! What the kernel side need not copy of a direction, or must.
 
 use crate::flow::{Direction, Verdict};
-use crate::parse::http1::Side;
 
 use super::super::Found;
+use super::super::conversation::Wants;
 use super::{Flow, Protocol, Scope};
 
 /// The smallest skip that is worth telling the kernel side.
@@ -25,12 +25,11 @@ impl Flow {
         let verdict = match &self.protocol {
             Protocol::Other => Some(Verdict::Done),
             Protocol::Unknown(_) => None,
-            Protocol::Http1(http1) => {
-                let is_client = self.client == Some(direction);
-                let side = if is_client { Side::Request } else { Side::Response };
-                let (skippable, wants_more) = (http1.skippable(side), http1.wants_more(side));
-                self.advise_http1(direction, skippable, wants_more)
-            }
+            Protocol::Known(conversation) => match conversation.wants(self.side(direction)) {
+                Wants::Skip(bytes) if bytes >= SKIP_MIN_BYTES => self.skip(direction, bytes),
+                Wants::Skip(_) | Wants::More => self.copy_on(direction, true),
+                Wants::Turn => self.copy_on(direction, false),
+            },
         };
         if let Some(verdict) = verdict {
             scope.found.push(Found::Verdict(cell, verdict));
@@ -40,26 +39,24 @@ impl Flow {
         }
     }
 
-    fn advise_http1(
-        &mut self,
-        direction: Direction,
-        skippable: u64,
-        wants_more: bool,
-    ) -> Option<Verdict> {
+    fn skip(&mut self, direction: Direction, bytes: u64) -> Option<Verdict> {
+        // The last byte is wanted: it tells when the message ended.
+        let bytes = u32::try_from((bytes - 1).min(SKIP_MAX_BYTES)).ok()?;
+        let way = self.way_mut(direction);
+        // The window opens again behind what is skipped.
+        way.extended_at = Some(way.reassembly.next()?.wrapping_add(bytes));
+        way.reassembly.unwanted(bytes).map(Verdict::SkipUntil)
+    }
+
+    /// Moves the window on, if enough of it is used up and more is to be expected.
+    fn copy_on(&mut self, direction: Direction, expects_more: bool) -> Option<Verdict> {
         let way = self.way_mut(direction);
         let next = way.reassembly.next()?;
-        if skippable >= SKIP_MIN_BYTES {
-            // The last byte is wanted: it tells when the message ended.
-            let bytes = u32::try_from((skippable - 1).min(SKIP_MAX_BYTES)).ok()?;
-            // The window opens again behind what is skipped.
-            way.extended_at = Some(next.wrapping_add(bytes));
-            return way.reassembly.unwanted(bytes).map(Verdict::SkipUntil);
-        }
         let since = next.wrapping_sub(*way.extended_at.get_or_insert(next));
         if since <= EXTEND_EVERY_BYTES {
             return None;
         }
         way.extended_at = Some(next);
-        wants_more.then(|| Verdict::CopyUntil(next.wrapping_add(COPY_WINDOW_BYTES)))
+        expects_more.then(|| Verdict::CopyUntil(next.wrapping_add(COPY_WINDOW_BYTES)))
     }
 }

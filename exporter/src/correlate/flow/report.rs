@@ -22,8 +22,8 @@ impl Flow {
     pub(super) fn asked(&mut self, index: u64, client: Direction, scope: &mut Scope<'_>) {
         let place = self.place(index, client);
         let mut protocol = std::mem::replace(&mut self.protocol, Protocol::Other);
-        if let Protocol::Http1(http1) = &mut protocol
-            && let Some(messages) = http1.waiting(index)
+        if let Protocol::Known(conversation) = &mut protocol
+            && let Some(messages) = conversation.waiting(index)
         {
             let ends = self.ends(client);
             let request = messages.request.as_ref();

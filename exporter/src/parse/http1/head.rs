@@ -5,7 +5,9 @@ use crate::http::{HeadTiming, Oddities, Request, Response};
 
 use super::body::{self, Body};
 use super::section::{next_line, parse_fields};
-use super::{Part, Side, start_line};
+use crate::flow::Side;
+
+use super::{Part, start_line};
 
 /// Reads a whole head. `None`: its start line is not one of this side, by the strict measure
 /// where `strict`.
@@ -20,7 +22,7 @@ pub(super) fn parse(
     let line = next_line(&mut rest, &mut oddities)?;
     let head_size = u64::try_from(block.len()).ok()?;
     match side {
-        Side::Request => {
+        Side::Client => {
             if strict && !start_line::is_strict_request(line) {
                 return None;
             }
@@ -31,7 +33,7 @@ pub(super) fn parse(
             let request = Request { method, target, version, fields, head_size, timing, oddities };
             Some((Part::Request(request), body))
         }
-        Side::Response => {
+        Side::Server => {
             let (version, status) = start_line::parse_status(line)?;
             let fields = parse_fields(rest, &mut oddities);
             let body = body::of_response(status, &fields, &mut oddities);

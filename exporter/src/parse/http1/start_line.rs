@@ -3,9 +3,9 @@
 //! Two measures: what servers and clients accept, for a direction known to be HTTP, and the
 //! strict form, for bytes that may be anything. HTTP/0.9 has no version and is refused by both.
 
+use crate::flow::Side;
 use crate::http::Version;
 
-use super::Side;
 use super::section::trim_end;
 
 /// The longest method that the strict form takes, and about twice the longest registered one.
@@ -57,9 +57,9 @@ fn minor_version(digit: u8) -> Option<Version> {
 /// Whether a whole line is a start line of this side.
 pub(super) fn is_valid(side: Side, strict: bool, line: &[u8]) -> bool {
     match side {
-        Side::Request if strict => is_strict_request(line),
-        Side::Request => parse_request(line).is_some(),
-        Side::Response => parse_status(line).is_some(),
+        Side::Client if strict => is_strict_request(line),
+        Side::Client => parse_request(line).is_some(),
+        Side::Server => parse_status(line).is_some(),
     }
 }
 
@@ -67,12 +67,12 @@ pub(super) fn is_valid(side: Side, strict: bool, line: &[u8]) -> bool {
 pub(super) fn may_begin(side: Side, strict: bool, prefix: &[u8]) -> bool {
     let prefix = prefix.get(..PREFIX_BYTES).unwrap_or(prefix);
     match side {
-        Side::Request if strict => may_begin_strict_request(prefix),
-        Side::Request => {
+        Side::Client if strict => may_begin_strict_request(prefix),
+        Side::Client => {
             let method = prefix.split(|byte| *byte == b' ').next().unwrap_or_default();
             !method.is_empty() && method.iter().all(is_tchar)
         }
-        Side::Response => may_begin_response(prefix),
+        Side::Server => may_begin_response(prefix),
     }
 }
 
@@ -85,8 +85,8 @@ pub(super) fn may_begin_either(prefix: &[u8]) -> bool {
 /// head before its target or status code.
 pub(super) fn begins_head(side: Side, bytes: &[u8]) -> bool {
     match side {
-        Side::Response => begins_response(bytes),
-        Side::Request => {
+        Side::Server => begins_response(bytes),
+        Side::Client => {
             let prefix = bytes.get(..PREFIX_BYTES).unwrap_or(bytes);
             let line = prefix.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let mut parts = line.split(|byte| *byte == b' ');

@@ -90,7 +90,7 @@ const METHODS: &[&str] = &["GET", "DELETE", "HEAD"];
 
 #[test]
 fn pipelined_requests_in_one_chunk_are_read_in_order() {
-    let parts = parts(Side::Request, REQUESTS, &[]);
+    let parts = parts(Side::Client, REQUESTS, &[]);
     let expected = [
         "GET /a?b=c",
         "end 0",
@@ -109,7 +109,7 @@ fn pipelined_requests_in_one_chunk_are_read_in_order() {
 
 #[test]
 fn responses_are_framed_by_status_method_and_fields() {
-    let parts = parts(Side::Response, RESPONSES, METHODS);
+    let parts = parts(Side::Server, RESPONSES, METHODS);
     let expected = [
         "103", "200", "end 3", "204", "end 0", "200", "end 0", "304", "end 0", "200", "end 3",
         "500",
@@ -123,7 +123,7 @@ fn responses_are_framed_by_status_method_and_fields() {
 #[test]
 fn sizes_versions_and_times_are_those_of_the_wire() {
     let chunks: [&[u8]; 4] = [b"\r\nPOST / HTT", b"P/1.0\r\nContent-Length: 2\r\n", b"\r\n1", b"2"];
-    let (parts, _) = read_all(&mut Stream::new(Side::Request), &chunks, &[]);
+    let (parts, _) = read_all(&mut Stream::new(Side::Client), &chunks, &[]);
     let [Part::Request(request), Part::End(end)] = parts.as_slice() else {
         panic!("not one message: {parts:?}");
     };
@@ -135,7 +135,7 @@ fn sizes_versions_and_times_are_those_of_the_wire() {
 
 #[test]
 fn an_end_without_content_has_the_time_of_the_heads_last_byte() {
-    let mut stream = Stream::new(Side::Request);
+    let mut stream = Stream::new(Side::Client);
     let mut chunk: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
     assert!(matches!(stream.read(&mut chunk, Timestamp(5)), Parsed::Message(Part::Request(_))));
     let Parsed::Message(Part::End(end)) = stream.read(&mut chunk, Timestamp(9)) else {
@@ -147,7 +147,7 @@ fn an_end_without_content_has_the_time_of_the_heads_last_byte() {
 #[test]
 fn every_prefix_gives_a_prefix_of_the_parts() {
     for (side, bytes, methods) in
-        [(Side::Request, REQUESTS, [].as_slice()), (Side::Response, RESPONSES, METHODS)]
+        [(Side::Client, REQUESTS, [].as_slice()), (Side::Server, RESPONSES, METHODS)]
     {
         let whole = parts(side, bytes, methods);
         for cut in 0..bytes.len() {
@@ -160,7 +160,7 @@ fn every_prefix_gives_a_prefix_of_the_parts() {
 #[test]
 fn every_split_in_two_and_byte_by_byte_give_the_same_parts() {
     for (side, bytes, methods) in
-        [(Side::Request, REQUESTS, [].as_slice()), (Side::Response, RESPONSES, METHODS)]
+        [(Side::Client, REQUESTS, [].as_slice()), (Side::Server, RESPONSES, METHODS)]
     {
         let whole = timeless(parts(side, bytes, methods));
         for cut in 0..=bytes.len() {
@@ -181,7 +181,7 @@ fn a_connection_that_changes_protocol_is_upgraded_and_its_bytes_are_left() {
         ("HTTP/1.1 200 Connection established\r\nContent-Length: 9\r\n\r\n", "CONNECT"),
     ] {
         let bytes = [head.as_bytes(), b"\x81\x05hello"].concat();
-        let mut stream = Stream::new(Side::Response);
+        let mut stream = Stream::new(Side::Server);
         let (parts, http) = read_all(&mut stream, &[&bytes], &[method]);
         assert_eq!((parts.len(), http, stream.is_upgraded()), (1, false, true), "{head}");
         let mut rest: &[u8] = b"more";
@@ -194,7 +194,7 @@ fn a_connection_that_changes_protocol_is_upgraded_and_its_bytes_are_left() {
 fn a_refused_connect_is_an_ordinary_response() {
     let bytes = b"HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 200 OK\r\n\r\n";
     assert_eq!(
-        short(&parts(Side::Response, bytes, &["CONNECT", "CONNECT"])),
+        short(&parts(Side::Server, bytes, &["CONNECT", "CONNECT"])),
         ["407", "end 2", "200"]
     );
 }
@@ -202,7 +202,7 @@ fn a_refused_connect_is_an_ordinary_response() {
 #[test]
 fn content_until_close_ends_with_the_connection_and_other_content_does_not() {
     let finish = |bytes: &[u8]| {
-        let mut stream = Stream::new(Side::Response);
+        let mut stream = Stream::new(Side::Server);
         read_all(&mut stream, &[bytes], &[]);
         stream.finish(Timestamp(7)).map(|end| (end.body_size, end.at))
     };
@@ -214,7 +214,7 @@ fn content_until_close_ends_with_the_connection_and_other_content_does_not() {
 
 #[test]
 fn only_content_is_skippable() {
-    let mut stream = Stream::new(Side::Response);
+    let mut stream = Stream::new(Side::Server);
     let mut skippable = Vec::new();
     for chunk in [
         "HTTP/1.1 200 OK\r\nContent-",
@@ -237,17 +237,17 @@ fn only_content_is_skippable() {
 #[test]
 fn what_is_not_http_1_is_refused_as_soon_as_it_shows_and_left_in_the_chunk() {
     for (side, bytes) in [
-        (Side::Request, b"\x16\x03\x01\x02".as_slice()),
-        (Side::Request, b"GET /\r\n"),
-        (Side::Request, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        (Side::Request, b"GET / HTTP/1.15\r\n"),
-        (Side::Request, b"GET / http/1.1\r\n"),
-        (Side::Request, b"G\xc3T / HTTP/1.1\r\n"),
-        (Side::Response, b"SSH-2.0-OpenSSH"),
-        (Side::Response, b"HTTP/0.9 200 OK\r\n"),
-        (Side::Response, b"HTTP/1.1 099 Low\r\n"),
-        (Side::Response, b"HTTP/1.1 2000 Long\r\n"),
-        (Side::Response, b"HTTP/2"),
+        (Side::Client, b"\x16\x03\x01\x02".as_slice()),
+        (Side::Client, b"GET /\r\n"),
+        (Side::Client, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (Side::Client, b"GET / HTTP/1.15\r\n"),
+        (Side::Client, b"GET / http/1.1\r\n"),
+        (Side::Client, b"G\xc3T / HTTP/1.1\r\n"),
+        (Side::Server, b"SSH-2.0-OpenSSH"),
+        (Side::Server, b"HTTP/0.9 200 OK\r\n"),
+        (Side::Server, b"HTTP/1.1 099 Low\r\n"),
+        (Side::Server, b"HTTP/1.1 2000 Long\r\n"),
+        (Side::Server, b"HTTP/2"),
     ] {
         let mut stream = Stream::new(side);
         let mut rest = bytes;
@@ -264,13 +264,13 @@ fn the_side_shows_in_the_first_line() {
     for cut in 0..18 {
         assert_eq!(side_of(&request[..cut]), Parsed::NeedMore, "cut at {cut}");
     }
-    assert_eq!(side_of(request), Parsed::Message(Side::Request));
+    assert_eq!(side_of(request), Parsed::Message(Side::Client));
     let response = b"HTTP/1.1 200 OK\r\n";
     for cut in 0..12 {
         assert_eq!(side_of(&response[..cut]), Parsed::NeedMore, "cut at {cut}");
     }
-    assert_eq!(side_of(&response[..12]), Parsed::Message(Side::Response));
-    assert_eq!(side_of(b"HTTP/1.1 204\n"), Parsed::Message(Side::Response));
+    assert_eq!(side_of(&response[..12]), Parsed::Message(Side::Server));
+    assert_eq!(side_of(b"HTTP/1.1 204\n"), Parsed::Message(Side::Server));
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn other_text_protocols_have_no_side() {
         assert_eq!(side_of(bytes.as_bytes()), Parsed::NotThisProtocol, "{bytes}");
     }
     let method = |length| format!("{} / HTTP/1.1\r\n", "M".repeat(length));
-    assert_eq!(side_of(method(32).as_bytes()), Parsed::Message(Side::Request));
+    assert_eq!(side_of(method(32).as_bytes()), Parsed::Message(Side::Client));
     assert_eq!(side_of(method(33).as_bytes()), Parsed::NotThisProtocol);
     let long = [b"GET /".as_slice(), &vec![b'a'; HEAD_MAX_BYTES]].concat();
     assert_eq!(side_of(&long[..HEAD_MAX_BYTES - 1]), Parsed::NeedMore);
@@ -311,7 +311,7 @@ fn a_head_of_the_limit_is_read_and_one_byte_more_is_malformed() {
         bytes.extend_from_slice(b"\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
         for size in [1, 1448, bytes.len()] {
             let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
-            let mut stream = Stream::new(Side::Request);
+            let mut stream = Stream::new(Side::Client);
             let (parts, _) = read_all(&mut stream, &chunks, &[]);
             assert_eq!(short(&parts)[0], expected[0], "{extra} more in chunks of {size}");
             assert!(extra == 1 || short(&parts)[..3] == expected, "{extra} more by {size}");
@@ -330,7 +330,7 @@ proptest! {
             any::<u8>(), prop::sample::select(b"\r\n :0aG/HTP1.".to_vec()),
         ], 0..600),
         size in 1_usize..40,
-        side in prop::sample::select(vec![Side::Request, Side::Response]),
+        side in prop::sample::select(vec![Side::Client, Side::Server]),
     ) {
         let bytes = [start, &bytes].concat();
         let chunks: Vec<&[u8]> = bytes.chunks(size).collect();

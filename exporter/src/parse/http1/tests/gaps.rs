@@ -14,17 +14,17 @@ fn joined(side: Side, chunks: &[&[u8]]) -> Vec<String> {
 fn a_joined_stream_begins_at_the_first_chunk_that_starts_with_a_head() {
     let chunks =
         [b"rest of a body GET /no HTTP/1.1\r\n\r\n".as_slice(), b"", b"Host: a\r\n\r\n", GET];
-    assert_eq!(joined(Side::Request, &chunks), ["GET /next", "end 0"]);
+    assert_eq!(joined(Side::Client, &chunks), ["GET /next", "end 0"]);
     let chunks =
         [b"more".as_slice(), b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 204 \r\n\r\n"];
-    assert_eq!(joined(Side::Response, &chunks), ["200", "end 1", "204", "end 0"]);
+    assert_eq!(joined(Side::Server, &chunks), ["200", "end 1", "204", "end 0"]);
 }
 
 #[test]
 fn a_joined_stream_takes_a_head_that_is_cut_after_its_target_began() {
     for cut in 5..GET.len() {
         let (first, second) = GET.split_at(cut);
-        assert_eq!(joined(Side::Request, &[first, second]), ["GET /next", "end 0"], "cut at {cut}");
+        assert_eq!(joined(Side::Client, &[first, second]), ["GET /next", "end 0"], "cut at {cut}");
     }
 }
 
@@ -32,7 +32,7 @@ fn a_joined_stream_takes_a_head_that_is_cut_after_its_target_began() {
 fn a_search_that_was_misled_still_finds_the_head_in_the_chunk_that_shows_it() {
     for misleading in ["A ", "A b", "A b HTTP/1", "GET / HTTP/1.1", "X\nA b", "HTTP/1.1 200"] {
         let chunks = [misleading.as_bytes(), GET];
-        assert_eq!(joined(Side::Request, &chunks), ["GET /next", "end 0"], "{misleading}");
+        assert_eq!(joined(Side::Client, &chunks), ["GET /next", "end 0"], "{misleading}");
     }
 }
 
@@ -41,12 +41,12 @@ fn a_late_stream_that_loses_its_place_says_so_and_resumes() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
     let chunks = [head.as_slice(), b"abcd", b"more", head, b"ab"];
     let expected = ["200", "end 2", "malformed Head", "200", "end 2"];
-    assert_eq!(joined(Side::Response, &chunks), expected);
+    assert_eq!(joined(Side::Server, &chunks), expected);
 }
 
 #[test]
 fn a_stream_that_lost_bytes_is_late_from_then_on() {
-    let mut stream = Stream::new(Side::Request);
+    let mut stream = Stream::new(Side::Client);
     stream.gap(1);
     let (parts, http) = read_all(&mut stream, &[GET, b"\x16not a head", GET], &[]);
     let expected = ["GET /next", "end 0", "malformed Head", "GET /next", "end 0"];
@@ -56,7 +56,7 @@ fn a_stream_that_lost_bytes_is_late_from_then_on() {
 #[test]
 fn a_gap_inside_content_of_known_place_is_only_counted() {
     let gap = |head: &str, len| {
-        let mut stream = Stream::new(Side::Response);
+        let mut stream = Stream::new(Side::Server);
         read_all(&mut stream, &[head.as_bytes()], &[]);
         (stream.gap(len), stream)
     };
@@ -88,7 +88,7 @@ fn a_gap_says_what_it_cut_and_the_next_head_is_found() {
         ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1", 1, Gap::CutBody),
         ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT", 1, Gap::CutBody),
     ] {
-        let mut stream = Stream::new(Side::Request);
+        let mut stream = Stream::new(Side::Client);
         read_all(&mut stream, &[before.as_bytes()], &[]);
         assert_eq!(stream.gap(len), expected, "after {before:?}");
         assert!(!stream.in_head(), "after {before:?}");
@@ -99,7 +99,7 @@ fn a_gap_says_what_it_cut_and_the_next_head_is_found() {
 
 #[test]
 fn a_gap_in_what_only_may_be_a_head_cuts_nothing() {
-    let mut stream = Stream::joined(Side::Request);
+    let mut stream = Stream::joined(Side::Client);
     read_all(&mut stream, &[b"A b"], &[]);
     assert_eq!(stream.gap(1), Gap::Between);
     read_all(&mut stream, &[b"GET / HTTP/1.1\r\nHos"], &[]);
@@ -108,7 +108,7 @@ fn a_gap_in_what_only_may_be_a_head_cuts_nothing() {
 
 #[test]
 fn a_gap_after_another_protocol_took_over_changes_nothing() {
-    let mut stream = Stream::new(Side::Response);
+    let mut stream = Stream::new(Side::Server);
     read_all(&mut stream, &[b"HTTP/1.1 101 Switching Protocols\r\n\r\n"], &[]);
     assert_eq!((stream.gap(9), stream.is_upgraded()), (Gap::Between, true));
 }
@@ -129,7 +129,7 @@ fn a_gap_at_any_place_yields_no_field_that_was_not_sent() {
     }
     for from in 0..bytes.len() {
         for to in from + 1..=bytes.len().min(from + 90) {
-            let mut stream = Stream::new(Side::Request);
+            let mut stream = Stream::new(Side::Client);
             let (mut parts, _) = read_all(&mut stream, &[&bytes[..from]], &[]);
             stream.gap(u64::try_from(to - from).expect("a test's length"));
             parts.extend(read_all(&mut stream, &[&bytes[to..]], &[]).0);

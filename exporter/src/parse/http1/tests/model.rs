@@ -107,7 +107,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
         let bytes = written(&messages);
-        let (parts, http) = read_all(&mut Stream::new(Side::Request), &split(&bytes, &cuts), &[]);
+        let (parts, http) = read_all(&mut Stream::new(Side::Client), &split(&bytes, &cuts), &[]);
         prop_assert!(http);
         prop_assert_eq!(parts.len(), messages.len() * 2);
         for (message, read) in messages.iter().zip(parts.chunks(2)) {
@@ -131,7 +131,7 @@ proptest! {
     ) {
         let bytes = [head.as_bytes(), &bytes].concat();
         let until_malformed = |chunks: &[&[u8]]| {
-            let (mut parts, http) = read_all(&mut Stream::new(Side::Request), chunks, &[]);
+            let (mut parts, http) = read_all(&mut Stream::new(Side::Client), chunks, &[]);
             let malformed = parts.iter().position(|part| matches!(part, Part::Malformed(_)));
             parts.truncate(malformed.map_or(parts.len(), |at| at + 1));
             (timeless(parts), http || malformed.is_some())
@@ -146,7 +146,7 @@ proptest! {
     ) {
         let bytes = written(&messages);
         let chunks = split(&bytes, &cuts);
-        let mut stream = Stream::new(Side::Request);
+        let mut stream = Stream::new(Side::Client);
         let (mut parts, _) = read_all(&mut stream, &chunks[..1], &[]);
         let complete = parts.len();
         if !chunks[1].is_empty() {

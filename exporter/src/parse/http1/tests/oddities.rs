@@ -6,7 +6,7 @@ use crate::http::Oddities;
 /// The oddities of a request with these lines, the rest of its head being ordinary.
 fn oddities(lines: &str) -> Oddities {
     let bytes = format!("GET / HTTP/1.1\r\n{lines}\r\n");
-    match parts(Side::Request, bytes.as_bytes(), &[]).first() {
+    match parts(Side::Client, bytes.as_bytes(), &[]).first() {
         Some(Part::Request(request)) => request.oddities,
         other => panic!("{lines:?} is not a head: {other:?}"),
     }
@@ -15,12 +15,12 @@ fn oddities(lines: &str) -> Oddities {
 /// What is read of a request with these lines and then `rest`.
 fn request(lines: &str, rest: &str) -> Vec<String> {
     let bytes = format!("POST / HTTP/1.1\r\n{lines}\r\n\r\n{rest}");
-    short(&parts(Side::Request, bytes.as_bytes(), &[]))
+    short(&parts(Side::Client, bytes.as_bytes(), &[]))
 }
 
 fn response(lines: &str, rest: &str) -> Vec<String> {
     let bytes = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{rest}");
-    short(&parts(Side::Response, bytes.as_bytes(), &[]))
+    short(&parts(Side::Server, bytes.as_bytes(), &[]))
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn the_same_content_length_twice_counts_and_different_ones_end_all_reading() {
 #[test]
 fn a_name_is_kept_as_written_without_the_space_before_its_colon() {
     let bytes = b"GET / HTTP/1.1\r\nX-\xffA b \t: \x00\xfe:\r \r\n\r\n";
-    let parts = parts(Side::Request, bytes, &[]);
+    let parts = parts(Side::Client, bytes, &[]);
     let Some(Part::Request(request)) = parts.first() else { panic!("not a request: {parts:?}") };
     let fields: Vec<_> = request.fields.iter().collect();
     assert_eq!(fields, [(b"X-\xffA b".as_slice(), b"\x00\xfe:\r".as_slice())]);
@@ -83,7 +83,7 @@ fn a_name_is_kept_as_written_without_the_space_before_its_colon() {
 fn a_fold_is_one_space_and_joins_no_line_that_is_not_a_field() {
     let fields = |lines: &str| {
         let bytes = format!("GET / HTTP/1.1\r\n{lines}\r\n");
-        fields_of(&parts(Side::Request, bytes.as_bytes(), &[])[0])
+        fields_of(&parts(Side::Client, bytes.as_bytes(), &[])[0])
     };
     let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     assert_eq!(fields("A: b \r\n \t c\t\r\n\td\r\n"), one("A", "b c d"));
@@ -97,7 +97,7 @@ fn a_fold_is_one_space_and_joins_no_line_that_is_not_a_field() {
 fn only_a_line_without_any_byte_ends_a_head() {
     for line in ["\r", " ", ":", "\r\r"] {
         let bytes = format!("GET / HTTP/1.1\r\n{line}\r\nA: b\r\n\r\n");
-        let parts = parts(Side::Request, bytes.as_bytes(), &[]);
+        let parts = parts(Side::Client, bytes.as_bytes(), &[]);
         assert_eq!(fields_of(&parts[0]), [("A".to_owned(), "b".to_owned())], "{line:?}");
     }
 }
@@ -106,7 +106,7 @@ fn only_a_line_without_any_byte_ends_a_head() {
 fn a_request_line_is_read_as_lenient_servers_do() {
     let target = |line: &str| {
         let bytes = format!("{line}\r\n\r\n");
-        short(&parts(Side::Request, bytes.as_bytes(), &[])).first().cloned()
+        short(&parts(Side::Client, bytes.as_bytes(), &[])).first().cloned()
     };
     assert_eq!(target("GET /a b HTTP/1.1").as_deref(), Some("GET /a b"));
     assert_eq!(target("GET  /a  HTTP/1.1 \t").as_deref(), Some("GET /a"));
@@ -119,7 +119,7 @@ fn a_request_line_is_read_as_lenient_servers_do() {
 fn a_reason_phrase_may_be_anything_or_lack() {
     for line in ["HTTP/1.1 404", "HTTP/1.1 404 ", "HTTP/1.1  404 \u{e9}", "HTTP/1.0 404\tNot"] {
         let bytes = format!("{line}\r\n\r\n");
-        assert_eq!(short(&parts(Side::Response, bytes.as_bytes(), &[])), ["404"], "{line}");
+        assert_eq!(short(&parts(Side::Server, bytes.as_bytes(), &[])), ["404"], "{line}");
     }
 }
 
@@ -137,7 +137,7 @@ fn broken_chunks_are_malformed_and_the_next_head_is_found_again() {
     {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{rest}");
         let next: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-        let mut stream = Stream::new(Side::Response);
+        let mut stream = Stream::new(Side::Server);
         let (parts, _) = read_all(&mut stream, &[bytes.as_bytes(), next], &[]);
         assert_eq!(short(&parts), ["200", "malformed Body", "404", "end 0"], "{rest:?}");
     }
