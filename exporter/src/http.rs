@@ -76,6 +76,8 @@ pub struct Request {
 pub struct Response {
     /// The status code, 100 to 999.
     pub status: u16,
+    /// The reason phrase (RFC 9112 section 4), where it is not the usual one of the status.
+    pub reason: Option<Vec<u8>>,
     /// The version it was carried by.
     pub version: Version,
     /// The header section.

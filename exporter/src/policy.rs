@@ -26,7 +26,7 @@ use crate::config::{self, Action, Mode};
 use crate::exchange::Exchange;
 use crate::fields::Fields;
 use crate::http::Response;
-use caps::{METHOD_MAX_BYTES, Size, VALUE_MAX_BYTES, cut};
+use caps::{METHOD_MAX_BYTES, REASON_MAX_BYTES, Size, VALUE_MAX_BYTES, cut};
 use hash::Hash;
 pub use hash::KEY_VARIABLE;
 use names::Names;
@@ -163,6 +163,10 @@ impl Thinning {
             side.thin(&mut end.trailers, &facts);
         }
         let mut facts = facts;
+        let answers = exchange.response.iter_mut().chain(&mut exchange.interim);
+        for reason in answers.filter_map(|answer| answer.reason.as_mut()) {
+            replace(reason, |reason| cut(reason, REASON_MAX_BYTES));
+        }
         for Response { status, fields, .. } in &mut exchange.interim {
             facts.status = Some(*status);
             side.thin(fields, &facts);

@@ -17,6 +17,8 @@ pub(super) enum Fate {
     GoesOn,
     /// Nothing more is read of the connection: it is not what it was taken for, or is over.
     Over,
+    /// It is over after `exchanges`, and another begins with the bytes that are `unread`.
+    Tunnel { unread: usize, exchanges: u64 },
 }
 
 /// What a conversation needs next of one side.

@@ -78,6 +78,8 @@ pub(super) struct Flow {
     /// The direction from client to server.
     client: Option<Direction>,
     protocol: Protocol,
+    /// Exchanges before the conversation began.
+    first_index: u64,
     low_to_high: Way,
     high_to_low: Way,
 }
@@ -95,6 +97,7 @@ impl Flow {
             excluded: false,
             client: None,
             protocol: Protocol::Unknown(0),
+            first_index: 0,
             low_to_high: Way::default(),
             high_to_low: Way::default(),
         }
@@ -436,10 +439,22 @@ impl Flow {
         self.converse(direction, scope, |conversation, side, steps| {
             fate = conversation.data(side, bytes, at, steps);
         });
-        if let Fate::Over = fate {
-            self.fail(Failure::Unfinished, scope);
-            self.protocol = Protocol::Other;
+        match fate {
+            Fate::GoesOn => {}
+            Fate::Over => self.end_talk(Protocol::Other, scope),
+            Fate::Tunnel { unread, exchanges } => {
+                self.end_talk(Protocol::Unknown(0), scope);
+                self.first_index += exchanges;
+                if let Some(rest @ [_, ..]) = bytes.get(bytes.len().saturating_sub(unread)..) {
+                    self.data(direction, rest, at, scope);
+                }
+            }
         }
+    }
+
+    fn end_talk(&mut self, next: Protocol, scope: &mut Scope<'_>) {
+        self.fail(Failure::Unfinished, scope);
+        self.protocol = next;
     }
 
     /// Which side sends in `direction`.

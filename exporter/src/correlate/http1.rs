@@ -98,6 +98,8 @@ pub(super) struct Http1 {
     /// The request whose head was read last, until its end.
     sending: Option<u64>,
     asked: u64,
+    /// A request to CONNECT was granted (RFC 9110 section 9.3.6).
+    tunnel: bool,
     pipelined: bool,
     pairing: Pairing,
     /// When it was last noticed that responses were lost.
@@ -127,6 +129,7 @@ impl Http1 {
             answering: None,
             sending: None,
             asked,
+            tunnel: false,
             pipelined: false,
             pairing,
             responses_lost_at: None,
@@ -256,7 +259,8 @@ impl Http1 {
         // A response whose end was not seen is over when the next one begins.
         self.settle_answering(None, steps);
         let cost = usize::try_from(response.head_size).unwrap_or(usize::MAX);
-        let is_interim = (100..200).contains(&response.status) && response.status != 101;
+        let status = response.status;
+        let is_interim = (100..200).contains(&status) && status != 101;
         self.responses.read_head(!is_interim);
         if is_interim {
             if let Some(Waiting::Kept(front)) = self.pending.front_mut()
@@ -288,6 +292,7 @@ impl Http1 {
         messages.response = Some(response);
         self.answering = Some(messages);
         if self.responses.stream.is_upgraded() {
+            self.tunnel = status != 101;
             self.settle_answering(None, steps);
         }
     }
@@ -385,6 +390,9 @@ impl Conversation for Http1 {
         loop {
             match self.half_mut(side).stream.read(&mut bytes, at) {
                 Parsed::NeedMore => break,
+                Parsed::NotThisProtocol if self.tunnel => {
+                    return Fate::Tunnel { unread: bytes.len(), exchanges: self.asked };
+                }
                 Parsed::NotThisProtocol => return Fate::Over,
                 Parsed::Message(part) => self.part(side, part, steps),
             }
@@ -392,7 +400,7 @@ impl Conversation for Http1 {
         if self.half_mut(side).took(len) {
             self.passed_over(side, steps);
         }
-        if self.responses.stream.is_upgraded() { Fate::Over } else { Fate::GoesOn }
+        Fate::GoesOn
     }
 
     fn gap(&mut self, side: Side, len: u64, at: Timestamp, steps: &mut Vec<Step>) {

@@ -109,6 +109,7 @@ pub(super) fn request() -> Request {
 pub(super) fn response(status: u16) -> Response {
     Response {
         status,
+        reason: None,
         version: Version::Http11,
         fields: fields(&[
             ("Server", "nginx"),
@@ -254,9 +255,10 @@ fn any_request() -> impl Strategy<Value = Request> {
 
 fn any_response() -> impl Strategy<Value = Response> {
     let rest = (any_version(), any_timing(), any_oddities(), any::<u64>());
-    (100_u16..1000, any_fields(), rest).prop_map(|(status, fields, rest)| {
+    let line = (100_u16..1000, option::of(collection::vec(any::<u8>(), 0..20)));
+    (line, any_fields(), rest).prop_map(|((status, reason), fields, rest)| {
         let (version, timing, oddities, head_size) = rest;
-        Response { status, version, fields, head_size, timing, oddities }
+        Response { status, reason, version, fields, head_size, timing, oddities }
     })
 }
 

@@ -126,6 +126,10 @@ impl Text {
         self.paint(out, status_colour(response.status), |out| {
             out.push_str(&response.status.to_string());
         });
+        if let Some(reason) = &response.reason {
+            out.push(' ');
+            push_printable(out, reason);
+        }
         out.push('\n');
         self.fields(out, '<', &response.fields);
     }

@@ -13,6 +13,8 @@ pub(super) const NAME_MAX_BYTES: usize = 256;
 pub(super) const VALUE_MAX_BYTES: usize = 2048;
 /// A longer method is cut short.
 pub(super) const METHOD_MAX_BYTES: usize = 64;
+/// A longer reason phrase is cut short.
+pub(super) const REASON_MAX_BYTES: usize = 256;
 /// Field lines of one exchange, interim responses and trailers included.
 pub(super) const LINES_MAX: usize = 64;
 /// Bytes of one exchange: names, values and request target.

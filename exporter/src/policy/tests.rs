@@ -21,6 +21,7 @@ fn fields(lines: Lines<'_>) -> Fields {
 fn response(status: u16, lines: Lines<'_>) -> Response {
     Response {
         status,
+        reason: None,
         version: Version::Http11,
         fields: fields(lines),
         head_size: 0,

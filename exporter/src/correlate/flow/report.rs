@@ -13,7 +13,7 @@ impl Flow {
             client: self.endpoint(client),
             server: self.endpoint(client.reversed()),
             start: self.start,
-            index,
+            index: self.first_index + index,
         }
     }
 
@@ -47,7 +47,7 @@ impl Flow {
         Exchange {
             client: place.client,
             server: place.server,
-            index: messages.index,
+            index: place.index,
             stream_id: None,
             views: self.views(client, &trace, &place, scope),
             request: messages.request,

@@ -23,7 +23,7 @@ pub(crate) fn exchange<F: FnMut(Key<'_>, Value<'_>)>(
         request_line(&mut visit, request, view.role, target);
     }
     if let Some(response) = &exchange.response {
-        visit.int(table::RESPONSE_STATUS_CODE, response.status);
+        status_line(&mut visit, exchange.request.as_ref(), response);
     }
     error(&mut visit, exchange, view.role);
     network(&mut visit, exchange, view.role, target);
@@ -59,8 +59,25 @@ fn request_line<F: FnMut(Key<'_>, Value<'_>)>(
         }
         (Role::Client | Role::Observer, None) => {}
     }
+    if !is_origin_form(&request.target) {
+        visit.str(table::REQUEST_TARGET, &utf8(&request.target));
+    }
     if let Some(agent) = request.fields.first("user-agent") {
         visit.str(table::USER_AGENT_ORIGINAL, &utf8(agent));
+    }
+}
+
+fn status_line<F: FnMut(Key<'_>, Value<'_>)>(
+    visit: &mut Visit<'_, F>,
+    request: Option<&Request>,
+    response: &Response,
+) {
+    visit.int(table::RESPONSE_STATUS_CODE, response.status);
+    if let Some(reason) = &response.reason {
+        visit.str(table::REASON_PHRASE, &utf8(reason));
+    }
+    if request.is_some_and(|request| request.version != response.version) {
+        visit.str(table::RESPONSE_VERSION, response.version.as_str());
     }
 }
 
@@ -69,6 +86,11 @@ pub(crate) fn known_method(method: &[u8]) -> Option<&'static str> {
     const KNOWN: [&str; 10] =
         ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY"];
     KNOWN.into_iter().find(|known| known.as_bytes() == method)
+}
+
+/// Whether a request target is no more than path and query, which the URL tells as they are.
+fn is_origin_form(target: &[u8]) -> bool {
+    target.starts_with(b"/") && target.is_ascii()
 }
 
 /// The target URI. The asterisk form stands for the server as a whole, with an empty path
@@ -173,10 +195,10 @@ fn original_client<F: FnMut(Key<'_>, Value<'_>)>(
     }
 }
 
-/// The version the response was carried by, else the request.
+/// The version the request was carried by, else the response.
 fn version(exchange: &Exchange) -> Option<Version> {
     let request = exchange.request.as_ref().map(|request| request.version);
-    exchange.response.as_ref().map(|response| response.version).or(request)
+    request.or(exchange.response.as_ref().map(|response| response.version))
 }
 
 fn sizes<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange) {

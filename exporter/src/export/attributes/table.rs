@@ -116,6 +116,12 @@ pub(crate) const INTERIM_HEADER: &str = "headertap.http.interim.header.";
 /// Status codes of the interim (1xx) responses, in order.
 pub(crate) const INTERIM_STATUS: &str = "headertap.http.interim_status";
 pub(crate) const REQUEST_INDEX: &str = "headertap.http.request_index";
+/// The reason phrase, where it is not the usual one of the status.
+pub(crate) const REASON_PHRASE: &str = "headertap.http.response.reason_phrase";
+/// The version of the response, where it is not the request's.
+pub(crate) const RESPONSE_VERSION: &str = "headertap.http.response.protocol_version";
+/// The request target as on the wire, where it is not in origin form (RFC 9112 section 3.2).
+pub(crate) const REQUEST_TARGET: &str = "headertap.http.request.target";
 pub(crate) const STREAM_ID: &str = "headertap.http.stream_id";
 /// From the request's first byte to the response's.
 pub(crate) const TTFB_NS: &str = "headertap.http.ttfb_ns";
@@ -204,6 +210,9 @@ pub const RECORD: &[(&str, Type)] = &[
     (INTERIM_STATUS, Ints),
     (REQUEST_INDEX, Int),
     (STREAM_ID, Int),
+    (REASON_PHRASE, Str),
+    (RESPONSE_VERSION, Str),
+    (REQUEST_TARGET, Str),
     (TTFB_NS, Int),
     (DURATION_NS, Int),
     (INCOMPLETE, Str),

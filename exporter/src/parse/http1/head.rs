@@ -34,10 +34,12 @@ pub(super) fn parse(
             Some((Part::Request(request), body))
         }
         Side::Server => {
-            let (version, status) = start_line::parse_status(line)?;
+            let (version, status, reason) = start_line::parse_status(line)?;
             let fields = parse_fields(rest, &mut oddities);
             let body = body::of_response(status, &fields, &mut oddities);
-            let response = Response { status, version, fields, head_size, timing, oddities };
+            let reason = start_line::unusual_reason(status, reason);
+            let response =
+                Response { status, reason, version, fields, head_size, timing, oddities };
             Some((Part::Response(response), body))
         }
     }

@@ -3,6 +3,8 @@
 //! Two measures: what servers and clients accept, for a direction known to be HTTP, and the
 //! strict form, for bytes that may be anything. HTTP/0.9 has no version and is refused by both.
 
+use http::StatusCode;
+
 use crate::flow::Side;
 use crate::http::Version;
 
@@ -33,8 +35,9 @@ pub(super) fn parse_request(line: &[u8]) -> Option<(&[u8], &[u8], Version)> {
     }
 }
 
-/// The version and code of a status line; the reason phrase and the space before it may lack.
-pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16)> {
+/// The version, code and reason phrase of a status line; the phrase and the space before it may
+/// lack.
+pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16, &[u8])> {
     let [minor, b' ', rest @ ..] = line.strip_prefix(b"HTTP/1.")? else {
         return None;
     };
@@ -43,7 +46,18 @@ pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16)> {
         return None;
     };
     let status = [a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(**d - b'0'));
-    matches!(reason, [] | [b' ' | b'\t', ..]).then_some((minor_version(*minor)?, status))
+    let reason = match reason {
+        [] => reason,
+        [b' ' | b'\t', reason @ ..] => trim_end(reason),
+        _ => return None,
+    };
+    Some((minor_version(*minor)?, status, reason))
+}
+
+/// The reason phrase, unless it is the usual one of the status and says nothing more.
+pub(super) fn unusual_reason(status: u16, reason: &[u8]) -> Option<Vec<u8>> {
+    let usual = StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
+    (usual.map(str::as_bytes) != Some(reason)).then(|| reason.to_vec())
 }
 
 fn minor_version(digit: u8) -> Option<Version> {
