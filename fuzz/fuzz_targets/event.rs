@@ -88,7 +88,7 @@ fuzz_target!(|data: &[u8]| {
                 let process = Process { pid: socket.owner.pid % 4, ..Process::default() };
                 correlator.socket(&socket, Arc::new(process), Timestamp(now), &mut found);
             }
-            Err(_) => {}
+            Ok(Event::Datagram(_)) | Err(_) => {}
         }
         now += 1000;
     }

@@ -11,9 +11,10 @@ mod sink;
 mod stages;
 mod tshark;
 
+use std::env;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// One line of the table.
 struct Row {
@@ -43,13 +44,30 @@ impl Row {
     }
 }
 
+type Measure = fn() -> Result<Vec<Row>>;
+
+/// What can be named as an argument to be measured alone.
+const MEASURES: [(&str, Measure); 5] = [
+    ("packets", packets::rows),
+    ("load", load::rows),
+    ("stages", stages::rows),
+    ("tshark", tshark::rows),
+    ("idle", idle::rows),
+];
+
 fn main() -> Result<ExitCode> {
     e2e::root_or_fail();
+    let named: Vec<String> = env::args().skip(1).collect();
+    for name in &named {
+        let is_known = MEASURES.iter().any(|(known, _)| known == name);
+        ensure!(is_known, "{name} is none of {:?}", MEASURES.map(|(known, _)| known));
+    }
     println!("{:<44} {:<12} {:<8} measured", "", "target", "");
     let mut rows = Vec::new();
-    let measures: [fn() -> Result<Vec<Row>>; 5] =
-        [packets::rows, load::rows, stages::rows, tshark::rows, idle::rows];
-    for measure in measures {
+    for (name, measure) in MEASURES {
+        if !named.is_empty() && !named.iter().any(|wanted| wanted == name) {
+            continue;
+        }
         for row in measure()? {
             row.print();
             rows.push(row);

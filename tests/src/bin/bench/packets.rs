@@ -119,7 +119,7 @@ fn known(programs: &Programs, head: &Packet) -> Result<Cell> {
     let record = records.first().context("a head is captured")?;
     match event::decode(record, 0)? {
         Event::Segment(segment) => Ok(segment.cell),
-        Event::Socket(_) => anyhow::bail!("a TC program sends segments only"),
+        _ => anyhow::bail!("a TC program made no segment of a TCP packet"),
     }
 }
 
