@@ -11,6 +11,7 @@ pub mod config;
 pub mod connection;
 pub mod correlate;
 pub mod deliver;
+pub mod dns;
 pub mod event;
 pub mod exchange;
 pub mod export;

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod dns;
 pub mod http1;
 
 /// The answer of a parser that was shown some bytes.

@@ -22,9 +22,10 @@ const STAGES: [&str; 10] = [
     "pipeline",
 ];
 /// What every stage may name. A word knows only words.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "config",
     "connection",
+    "dns",
     "exchange",
     "fields",
     "flow",
@@ -45,14 +46,17 @@ const ENDS: [(&str, &str); 4] = [
     ("tonic_types", "deliver"),
 ];
 /// What no parser names: I/O, clocks, randomness, and what the compiler does not check.
-const NOT_IN_PARSERS: [&str; 12] = [
+const NOT_IN_PARSERS: [&str; 15] = [
     "unsafe",
     "Instant",
     "SystemTime",
     "UNIX_EPOCH",
     "fs",
     "io",
-    "net",
+    "TcpListener",
+    "TcpStream",
+    "ToSocketAddrs",
+    "UdpSocket",
     "env",
     "thread",
     "tokio",
