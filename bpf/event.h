@@ -82,6 +82,12 @@ enum verdict {
 	VERDICT_DONE, /* copy nothing until the next SYN */
 };
 
+/* How far ahead a direction is copied, in bytes. */
+enum window {
+	PROBE_WINDOW = 4096,
+	COPY_WINDOW = 80 * 1024, /* a head may be 64 KiB, and more rides along in its segments */
+};
+
 /* One direction of a flow. User space stores `decision` as one 8-byte word. */
 struct flow_cell {
 	__u64 decision; /* tag << 40 | enum verdict << 32 | seq */
@@ -89,8 +95,10 @@ struct flow_cell {
 	__u32 owner; /* the interface and hook that saw the direction first */
 };
 
-#define DECISION_TAG_SHIFT 40
-#define DECISION_VERDICT_SHIFT 32
+enum decision_layout {
+	DECISION_VERDICT_SHIFT = 32,
+	DECISION_TAG_SHIFT = 40,
+};
 
 enum counter {
 	COUNTER_SEGMENTS_SEEN, /* segments that were to be copied */

@@ -8,9 +8,6 @@
 #include "maps.h"
 #include "packet.h"
 
-/* A head may be 64 KiB, and the body that shares its segment rides along. */
-#define COPY_WINDOW (80 * 1024)
-#define PROBE_WINDOW 4096
 #define CLASSIFY_BYTES 8
 
 /* Keeps a stranger from choosing tuples that share a cell. */

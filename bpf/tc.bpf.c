@@ -18,6 +18,16 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Nobody reads it: it takes the enums along as types, where user space checks its own numbers. */
+const volatile struct {
+	enum event_kind kind;
+	enum socket_role role;
+	enum verdict verdict;
+	enum window window;
+	enum decision_layout decision;
+	enum counter counter;
+} shared_numbers;
+
 /* @end: the sequence number behind the segment, SYN and FIN counted (RFC 9293 section 3.4). */
 static __always_inline void capture(struct __sk_buff *skb, struct segment *s, struct flow_ref ref,
 				    struct flow_cell *cell, __u32 end, __u32 sighting)

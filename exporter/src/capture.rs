@@ -5,6 +5,7 @@
 
 mod host;
 mod links;
+mod numbers;
 mod tc;
 mod verdicts;
 
@@ -45,6 +46,7 @@ mod skeleton {
     include!(concat!(env!("OUT_DIR"), "/headertap.skel.rs"));
 }
 
+use skeleton::types::counter;
 use skeleton::{HeadertapSkel, HeadertapSkelBuilder};
 
 /// The BPF object as it was built: what tests and benchmarks load program by program.
@@ -91,18 +93,18 @@ impl Counters {
     /// # Errors
     /// If the map cannot be read.
     pub fn read(map: &impl MapCore) -> Result<Self> {
-        let read = |index: u32| -> Result<u64> {
-            let per_cpu = map.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)?;
+        let read = |index: counter| -> Result<u64> {
+            let per_cpu = map.lookup_percpu(&index.0.to_ne_bytes(), MapFlags::ANY)?;
             let value = |bytes: &Vec<u8>| bytes.as_slice().try_into().map(u64::from_ne_bytes);
             Ok(per_cpu.iter().flatten().filter_map(|bytes| value(bytes).ok()).sum())
         };
         Ok(Self {
-            segments_seen: read(0)?,
-            segments_ringbuf_full: read(1)?,
-            segments_not_loaded: read(2)?,
-            sockets_seen: read(3)?,
-            sockets_ringbuf_full: read(4)?,
-            fragments: read(5)?,
+            segments_seen: read(counter::COUNTER_SEGMENTS_SEEN)?,
+            segments_ringbuf_full: read(counter::COUNTER_SEGMENTS_RINGBUF_FULL)?,
+            segments_not_loaded: read(counter::COUNTER_SEGMENTS_NOT_LOADED)?,
+            sockets_seen: read(counter::COUNTER_SOCKETS_SEEN)?,
+            sockets_ringbuf_full: read(counter::COUNTER_SOCKETS_RINGBUF_FULL)?,
+            fragments: read(counter::COUNTER_FRAGMENTS)?,
         })
     }
 }

@@ -8,11 +8,13 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 use crate::connection::Totals;
 use crate::flow::{Cell, Endpoint, Timestamp, Tuple};
 
-const KIND_SEGMENT: u8 = 1;
-const KIND_OPEN: u8 = 2;
-const KIND_CLOSE: u8 = 3;
-const KIND_FAILED: u8 = 4;
-const KIND_EXISTING: u8 = 5;
+pub(crate) const KIND_SEGMENT: u8 = 1;
+pub(crate) const KIND_OPEN: u8 = 2;
+pub(crate) const KIND_CLOSE: u8 = 3;
+pub(crate) const KIND_FAILED: u8 = 4;
+pub(crate) const KIND_EXISTING: u8 = 5;
+pub(crate) const ROLE_CLIENT: u8 = 1;
+pub(crate) const ROLE_SERVER: u8 = 2;
 
 /// Header flags of a TCP segment (RFC 9293 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -273,8 +275,8 @@ fn decode_socket(
         change,
         owner: Owner { pid: wire.owner.pid, comm: command(&wire.owner.comm) },
         role: match wire.role {
-            1 => SocketRole::Client,
-            2 => SocketRole::Server,
+            ROLE_CLIENT => SocketRole::Client,
+            ROLE_SERVER => SocketRole::Server,
             _ => SocketRole::Unknown,
         },
         old_state: wire.old_state,

@@ -137,6 +137,9 @@ impl Cell {
     }
 }
 
+/// How far ahead the kernel side copies a direction in which a head may come (`bpf/event.h`).
+pub const COPY_WINDOW_BYTES: u32 = 80 * 1024;
+
 /// What the kernel side is to do with one direction of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

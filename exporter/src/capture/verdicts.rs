@@ -9,13 +9,14 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use crate::flow::{Cell, Verdict};
 
-/// `struct flow_cell` of `bpf/event.h`: the decision is its first 8 bytes.
-const CELL_BYTES: usize = 16;
-const TAG_SHIFT: u32 = 40;
-const VERDICT_SHIFT: u32 = 32;
-const VERDICT_COPY: u64 = 2;
-const VERDICT_SKIP: u64 = 5;
-const VERDICT_DONE: u64 = 6;
+use super::skeleton::types::{decision_layout, flow_cell, verdict as kernel};
+
+/// The decision is the first 8 bytes of a cell.
+const CELL_BYTES: usize = size_of::<flow_cell>();
+const TAG_SHIFT: u32 = decision_layout::DECISION_TAG_SHIFT.0;
+const VERDICT_SHIFT: u32 = decision_layout::DECISION_VERDICT_SHIFT.0;
+
+const _: () = assert!(std::mem::offset_of!(flow_cell, decision) == 0);
 
 /// Writes verdicts to the kernel side.
 pub struct Verdicts {
@@ -63,9 +64,9 @@ impl Verdicts {
 
 fn encode(tag: u32, verdict: Verdict) -> u64 {
     let (kind, seq) = match verdict {
-        Verdict::CopyUntil(seq) => (VERDICT_COPY, seq),
-        Verdict::SkipUntil(seq) => (VERDICT_SKIP, seq),
-        Verdict::Done => (VERDICT_DONE, 0),
+        Verdict::CopyUntil(seq) => (kernel::VERDICT_COPY, seq),
+        Verdict::SkipUntil(seq) => (kernel::VERDICT_SKIP, seq),
+        Verdict::Done => (kernel::VERDICT_DONE, 0),
     };
-    u64::from(tag) << TAG_SHIFT | kind << VERDICT_SHIFT | u64::from(seq)
+    u64::from(tag) << TAG_SHIFT | u64::from(kind.0) << VERDICT_SHIFT | u64::from(seq)
 }

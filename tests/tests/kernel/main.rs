@@ -15,7 +15,7 @@ use e2e::packets::Packet;
 use e2e::programs::Programs;
 use headertap::capture::Verdicts;
 use headertap::event::{self, Event, Segment};
-use headertap::flow::{Cell, Verdict};
+use headertap::flow::{COPY_WINDOW_BYTES as COPY_WINDOW, Cell, Verdict};
 
 const CLIENT: &str = "10.1.0.1:40000";
 const SERVER: &str = "10.1.0.2:80";
@@ -28,8 +28,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const PASS: i32 = -1;
 /// Enough for the largest record; to map the default ring again for every packet takes its time.
 const TEST_RING_BYTES: u32 = 1024 * 1024;
-/// How far a window reaches (`bpf/flow.h`).
-const COPY_WINDOW: u32 = 80 * 1024;
+/// How far an unknown protocol is copied (`bpf/event.h`).
 const PROBE_WINDOW: u32 = 4096;
 
 /// A segment as it came out of the ring, with bytes of its own.

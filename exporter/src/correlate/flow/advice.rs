@@ -1,6 +1,6 @@
 //! What the kernel side need not copy of a direction, or must.
 
-use crate::flow::{Direction, Verdict};
+use crate::flow::{COPY_WINDOW_BYTES, Direction, Verdict};
 
 use super::super::Found;
 use super::super::conversation::Wants;
@@ -10,8 +10,6 @@ use super::{Flow, Protocol, Scope};
 const SKIP_MIN_BYTES: u64 = 2048;
 /// What one verdict may skip: sequence numbers compare over less than 2 GiB.
 const SKIP_MAX_BYTES: u64 = 1 << 30;
-/// How far the kernel side copies while a head is open: as `COPY_WINDOW` in `bpf/flow.h`.
-const COPY_WINDOW_BYTES: u32 = 80 * 1024;
 /// How much of it may be used up before it is moved on.
 const EXTEND_EVERY_BYTES: u32 = 16 * 1024;
 
