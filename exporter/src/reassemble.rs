@@ -1,7 +1,8 @@
 //! TCP reassembly (RFC 9293 section 3.4): segments of one direction in, ordered chunks out.
 //!
 //! Owns the sequence number that is expected next and the segments that came too early. Bytes that
-//! were never captured come out as an explicit [`Chunk::Gap`]: nothing may be read across it.
+//! were never captured come out as an explicit [`Chunk::Gap`]: nothing may be read across it. Of
+//! bytes that come twice the first are taken, as receivers do, whether or not the second differ.
 //!
 //! A hole is waited for only as long as it can still be filled: once the receiver has acknowledged
 //! bytes that we have not seen, we never will.
@@ -10,6 +11,7 @@ use std::collections::VecDeque;
 
 use crate::event::{Segment, TcpFlags};
 use crate::flow::Timestamp;
+use crate::stats::Arrival;
 
 /// How much one direction may hold back behind a hole.
 const HELD_MAX_BYTES: usize = 64 * 1024;
@@ -58,6 +60,10 @@ impl Held {
     fn cost(&self) -> usize {
         self.payload.len() + HELD_COST_BYTES
     }
+
+    fn end(&self) -> u32 {
+        self.seq.wrapping_add(self.len)
+    }
 }
 
 /// `a - b` in sequence space, where both are at most 2 GiB apart.
@@ -66,12 +72,12 @@ fn distance(a: u32, b: u32) -> i32 {
 }
 
 impl Direction {
-    /// Takes a segment, and gives every chunk that is now in order.
-    pub fn push(&mut self, segment: &Segment<'_>, give: &mut dyn FnMut(Chunk<'_>)) {
+    /// Takes a segment, gives every chunk that is now in order, and tells how the segment fits.
+    pub fn push(&mut self, segment: &Segment<'_>, give: &mut dyn FnMut(Chunk<'_>)) -> Arrival {
         if segment.flags.contains(TcpFlags::RST) {
             self.give_up_holes(give);
             give(Chunk::Rst(segment.at));
-            return;
+            return Arrival::InOrder;
         }
         let mut seq = segment.seq;
         if segment.flags.contains(TcpFlags::SYN) {
@@ -82,15 +88,17 @@ impl Direction {
         }
         let next = *self.next.get_or_insert(seq);
         let fin = segment.flags.contains(TcpFlags::FIN);
-        if distance(seq, next) <= 0 || self.is_unwanted_until(seq) {
+        if self.held.is_empty() && self.is_due(seq) {
             self.deliver(seq, segment.len, segment.payload, fin, segment.at, give);
-            self.deliver_held(give);
-        } else {
-            self.hold(seq, segment, fin);
-            if self.held_bytes > HELD_MAX_BYTES {
-                self.give_up_holes(give);
-            }
+            let repeats = distance(seq, next) < 0 && segment.len > 0;
+            return if repeats { Arrival::Retransmitted } else { Arrival::InOrder };
         }
+        let arrival = self.hold(seq, next, segment, fin);
+        self.deliver_held(give);
+        if self.held_bytes > HELD_MAX_BYTES {
+            self.give_up_holes(give);
+        }
+        arrival
     }
 
     /// The receiver has everything before `ack`: what we lack of it will not come. Where nothing
@@ -156,8 +164,10 @@ impl Direction {
         self.held_bytes = 0;
     }
 
-    fn is_unwanted_until(&self, seq: u32) -> bool {
-        self.unwanted_before.is_some_and(|until| distance(seq, until) <= 0)
+    /// Whether nothing that is wanted is missing before `seq`.
+    fn is_due(&self, seq: u32) -> bool {
+        let reaches = |until| distance(seq, until) <= 0;
+        self.next.is_some_and(reaches) || self.unwanted_before.is_some_and(reaches)
     }
 
     fn skip_hole(&mut self, end: u32, give: &mut dyn FnMut(Chunk<'_>)) {
@@ -185,10 +195,6 @@ impl Direction {
         at: Timestamp,
         give: &mut dyn FnMut(Chunk<'_>),
     ) {
-        // What is held before `seq` is of use, however unwanted.
-        while let Some(held) = self.take_held(|early| distance(early, seq) < 0) {
-            self.deliver(held.seq, held.len, &held.payload, held.fin, held.at, give);
-        }
         self.skip_hole(seq, give);
         let Some(next) = self.next else { return };
         let seen = distance(next, seq).unsigned_abs();
@@ -210,38 +216,86 @@ impl Direction {
         }
     }
 
-    fn hold(&mut self, seq: u32, segment: &Segment<'_>, fin: bool) {
-        let place = self.held.partition_point(|held| distance(held.seq, seq) < 0);
-        let covers = |held: &Held| {
-            held.seq == seq
-                && held.len >= segment.len
-                && held.payload.len() >= segment.payload.len()
-                && (held.fin || !fin)
+    /// Keeps what of a segment is not there yet.
+    fn hold(&mut self, seq: u32, next: u32, segment: &Segment<'_>, fin: bool) -> Arrival {
+        let mut arrival = match distance(seq, next) {
+            ..0 => Arrival::Retransmitted,
+            0 => Arrival::InOrder,
+            _ => Arrival::OutOfOrder,
         };
-        if self.held.get(place).is_some_and(covers) {
-            return;
+        let mut place = self.held.partition_point(|held| distance(held.end(), seq) <= 0);
+        let mut from = 0;
+        while from < segment.len {
+            let here = seq.wrapping_add(from);
+            let left = segment.len - from;
+            let ahead = self.held.get(place).map(|held| distance(held.seq, here));
+            from += match ahead.map(u32::try_from) {
+                Some(Ok(free @ 1..)) => self.hold_piece(place, segment, from, free.min(left)),
+                None => self.hold_piece(place, segment, from, left),
+                Some(_) => {
+                    let (covered, differs) = self.covered_by(place, here, piece(segment, from));
+                    if differs {
+                        arrival = Arrival::Conflicting;
+                    } else if arrival != Arrival::Conflicting {
+                        arrival = Arrival::Retransmitted;
+                    }
+                    covered.min(left)
+                }
+            };
+            place += 1;
         }
-        let payload = segment.payload.into();
-        let held = Held { seq, len: segment.len, payload, fin, at: segment.at };
-        self.held_bytes += held.cost();
-        self.held.insert(place, held);
+        if fin {
+            self.hold_fin(place, seq.wrapping_add(segment.len), segment.at);
+        }
+        arrival
     }
 
-    /// Takes the first held segment, if its sequence number is a fit.
-    fn take_held(&mut self, fits: impl FnOnce(u32) -> bool) -> Option<Held> {
-        self.held.front().filter(|held| fits(held.seq))?;
-        let held = self.held.pop_front()?;
-        self.held_bytes -= held.cost();
-        Some(held)
+    /// How many bytes from `here` on the held segment at `place` has, and whether they differ.
+    fn covered_by(&self, place: usize, here: u32, bytes: &[u8]) -> (u32, bool) {
+        let Some(held) = self.held.get(place) else { return (0, false) };
+        let covered = u32::try_from(distance(held.end(), here)).unwrap_or(0);
+        let into = usize::try_from(here.wrapping_sub(held.seq)).unwrap_or(usize::MAX);
+        let known = held.payload.get(into..).unwrap_or_default();
+        (covered, known.iter().zip(bytes).any(|(first, second)| first != second))
+    }
+
+    /// Keeps `len` bytes of the segment, those at `from`, as the held segment at `place`.
+    fn hold_piece(&mut self, place: usize, segment: &Segment<'_>, from: u32, len: u32) -> u32 {
+        let bytes = piece(segment, from);
+        let wanted = usize::try_from(len).unwrap_or(usize::MAX);
+        let payload = bytes.get(..wanted).unwrap_or(bytes).into();
+        let syn = u32::from(segment.flags.contains(TcpFlags::SYN));
+        let seq = segment.seq.wrapping_add(syn).wrapping_add(from);
+        self.insert(place, Held { seq, len, payload, fin: false, at: segment.at });
+        len
+    }
+
+    fn hold_fin(&mut self, place: usize, end: u32, at: Timestamp) {
+        match place.checked_sub(1).and_then(|last| self.held.get_mut(last)) {
+            Some(last) if last.end() == end => last.fin = true,
+            _ => self.insert(place, Held { seq: end, len: 0, payload: [].into(), fin: true, at }),
+        }
+    }
+
+    fn insert(&mut self, place: usize, held: Held) {
+        self.held_bytes += held.cost();
+        self.held.insert(place.min(self.held.len()), held);
     }
 
     fn deliver_held(&mut self, give: &mut dyn FnMut(Chunk<'_>)) {
-        while let Some(next) = self.next
-            && let Some(held) = self.take_held(|early| distance(early, next) <= 0)
+        while let Some(first) = self.held.front()
+            && self.is_due(first.seq)
+            && let Some(held) = self.held.pop_front()
         {
+            self.held_bytes -= held.cost();
             self.deliver(held.seq, held.len, &held.payload, held.fin, held.at, give);
         }
     }
+}
+
+/// What was captured of the segment from byte `from` on.
+fn piece<'a>(segment: &Segment<'a>, from: u32) -> &'a [u8] {
+    usize::try_from(from).ok().and_then(|from| segment.payload.get(from..)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -25,6 +25,36 @@ pub enum Unit {
     Spans,
 }
 
+/// How a segment fits those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It brought what was expected next.
+    InOrder,
+    /// It came before its turn.
+    OutOfOrder,
+    /// It brought bytes that were there, and perhaps others.
+    Retransmitted,
+    /// It brought other bytes than those that wait for their turn at the same place. Bytes that
+    /// were given are not kept, so what differs from them is `Retransmitted`.
+    Conflicting,
+}
+
+impl Arrival {
+    /// Every way to arrive but the usual.
+    pub const UNUSUAL: [Self; 3] = [Self::OutOfOrder, Self::Retransmitted, Self::Conflicting];
+
+    /// Its name in the account and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InOrder => "in_order",
+            Self::OutOfOrder => "out_of_order",
+            Self::Retransmitted => "retransmitted",
+            Self::Conflicting => "conflicting",
+        }
+    }
+}
+
 /// Why a unit was lost. The name is the key in the account and the value of `error.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -191,6 +221,9 @@ pub struct Account {
     datagrams: Row,
     log_records: Row,
     spans: Row,
+    /// By [`Arrival`]; of what arrives in order there is no count. Not a part of the identity.
+    #[serde(skip)]
+    arrivals: [AtomicU64; Arrival::UNUSUAL.len() + 1],
 }
 
 impl Account {
@@ -230,6 +263,19 @@ impl Account {
         self.row(unit).outcome(outcome).fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Counts a segment that arrived in an unusual way.
+    pub fn arrived(&self, arrival: Arrival) {
+        if arrival != Arrival::InOrder {
+            self.arrivals[arrival as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many segments arrived in this unusual way.
+    #[must_use]
+    pub fn arrivals(&self, arrival: Arrival) -> u64 {
+        self.arrivals[arrival as usize].load(Ordering::Relaxed)
+    }
+
     /// Counts what became of everything in `tally`.
     pub fn settle_all(&self, tally: Tally, outcome: Outcome) {
         for (unit, n) in tally.units() {
@@ -264,6 +310,10 @@ impl fmt::Display for Account {
                 write!(f, "  NOT CLOSED: {}", row.pending())?;
             }
             writeln!(f)?;
+        }
+        let arrivals = Arrival::UNUSUAL.map(|arrival| (arrival.as_str(), self.arrivals(arrival)));
+        for (name, count) in arrivals.into_iter().filter(|(_, count)| *count > 0) {
+            writeln!(f, "  of the segments {count} {}", name.replace('_', " "))?;
         }
         Ok(())
     }

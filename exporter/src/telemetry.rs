@@ -24,7 +24,7 @@ use tracing_subscriber::{fmt, registry};
 
 use crate::deliver::endpoint::Endpoints;
 use crate::deliver::{self, own};
-use crate::stats::{Account, Cause, Outcome, Row};
+use crate::stats::{Account, Arrival, Cause, Outcome, Row};
 
 /// Logged unless `HEADERTAP_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "warn,headertap=info";
@@ -188,6 +188,18 @@ fn observe(meter: &Meter, account: &Arc<Account>) {
             to.observe(count, &[named(unit), KeyValue::new("error.type", cause.as_str())]);
         }
     });
+    let account = account.clone();
+    meter
+        .u64_observable_counter("headertap.segments.unusual")
+        .with_unit("{item}")
+        .with_description("Segments that came out of order, again, or again with other bytes")
+        .with_callback(move |instrument| {
+            for arrival in Arrival::UNUSUAL {
+                let arrived = KeyValue::new("headertap.segment.arrival", arrival.as_str());
+                instrument.observe(account.arrivals(arrival), &[arrived]);
+            }
+        })
+        .build();
 }
 
 fn named(unit: &str) -> KeyValue {

@@ -10,7 +10,7 @@ use crate::flow::{Cell, Direction, Endpoint, FlowKey, Side, Timestamp};
 use crate::parse::Parsed;
 use crate::process::Process;
 use crate::reassemble::{Chunk, Direction as Reassembly};
-use crate::stats::{Outcome, Unit};
+use crate::stats::{Arrival, Outcome, Unit};
 
 use super::conversation::{Conversation, Fate};
 use super::end::End;
@@ -260,7 +260,11 @@ impl Flow {
                     reassembly.acknowledged(segment.ack, give);
                 });
             }
-            self.reassemble(direction, scope, |reassembly, give| reassembly.push(segment, give));
+            let mut arrival = Arrival::InOrder;
+            self.reassemble(direction, scope, |reassembly, give| {
+                arrival = reassembly.push(segment, give);
+            });
+            scope.shared.account.arrived(arrival);
         }
         self.advise(direction, scope);
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::{Strategy, any, prop, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 
-use super::{Chunk, Direction, HELD_MAX_BYTES, HOLE_MAX_NS};
+use super::{Arrival, Chunk, Direction, HELD_MAX_BYTES, HOLE_MAX_NS};
 use crate::event::{Segment, TcpFlags};
 use crate::flow::{Cell, Endpoint, Timestamp, Tuple};
 
@@ -102,7 +102,7 @@ fn fate(loss: bool) -> impl Strategy<Value = Fate> {
 
 /// One segment as it arrives.
 #[derive(Debug)]
-struct Arrival {
+struct Sent {
     order: usize,
     from: u32,
     to: u32,
@@ -110,7 +110,7 @@ struct Arrival {
     fin: bool,
 }
 
-fn arrivals(fates: &[Fate]) -> Vec<Arrival> {
+fn arrivals(fates: &[Fate]) -> Vec<Sent> {
     let mut arrivals = Vec::new();
     let (mut place, mut unskipped) = (0, 0);
     for (number, fate) in fates.iter().enumerate() {
@@ -120,7 +120,7 @@ fn arrivals(fates: &[Fate]) -> Vec<Arrival> {
         if !fate.lost && to > unskipped {
             for copy in 0..=usize::from(fate.repeated) {
                 let order = number + fate.late + 3 * copy;
-                arrivals.push(Arrival { order, from, to, fate: fate.clone(), fin });
+                arrivals.push(Sent { order, from, to, fate: fate.clone(), fin });
             }
         }
         unskipped = unskipped.max(if fate.skipped > 0 { to + fate.skipped } else { 0 });
@@ -130,7 +130,7 @@ fn arrivals(fates: &[Fate]) -> Vec<Arrival> {
     arrivals
 }
 
-fn run(isn: u32, arrivals: &[Arrival]) -> (Direction, Output) {
+fn run(isn: u32, arrivals: &[Sent]) -> (Direction, Output) {
     let (mut direction, mut output) = (Direction::default(), Output::default());
     let first = isn.wrapping_add(1);
     direction.push(&segment(isn, 0, &[], 2), &mut |chunk| output.take(chunk));
@@ -184,6 +184,29 @@ proptest! {
             (output.place, output.missed, output.fins),
             (total(&fates), 0, 1)
         );
+    }
+
+    /// A receiver takes what came first, so whoever sends other bytes later changes nothing.
+    #[test]
+    fn of_bytes_that_come_twice_the_first_are_given(
+        pieces in prop::collection::vec((0..600_u32, 1..300_u32), 1..60),
+    ) {
+        let mut first = vec![None; 900];
+        let (mut direction, mut given) = (Direction::default(), Vec::new());
+        direction.push(&segment(99, 0, &[], 2), &mut |_| {});
+        let rest = (0, 900);
+        for (number, (from, len)) in (0_u8..).zip(pieces.into_iter().chain([rest])) {
+            let range = usize::try_from(from).expect("it is small")..;
+            let payload = vec![number; usize::try_from(len).expect("it is small")];
+            for byte in first[range].iter_mut().take(payload.len()) {
+                byte.get_or_insert(number);
+            }
+            direction.push(&segment(100 + from, len, &payload, 16), &mut |chunk| {
+                let Chunk::Data(data, _) = chunk else { panic!("{chunk:?}") };
+                given.extend(data.iter().copied().map(Some));
+            });
+        }
+        prop_assert_eq!(given, first);
     }
 
     #[test]
@@ -301,4 +324,23 @@ fn a_hole_is_given_up_after_its_time() {
         direction.expire(Timestamp(2 + HOLE_MAX_NS), give);
     });
     assert_eq!(given, ["a", "gap 0", "gap 4", "f"]);
+}
+
+#[test]
+fn how_a_segment_arrives_is_told() {
+    let mut direction = Direction::default();
+    let arrivals = [(0, b"ab"), (4, b"ef"), (4, b"ef"), (3, b"dX"), (0, b"ab"), (2, b"cd")]
+        .map(|(seq, payload)| direction.push(&segment(seq, 2, payload, 16), &mut |_| {}));
+    assert_eq!(
+        arrivals,
+        [
+            Arrival::InOrder,
+            Arrival::OutOfOrder,
+            Arrival::Retransmitted,
+            Arrival::Conflicting,
+            Arrival::Retransmitted,
+            Arrival::Retransmitted,
+        ],
+        "the last brings one byte that waits already"
+    );
 }
