@@ -24,6 +24,9 @@ pub enum Command {
     /// Watch the host's traffic until SIGINT or SIGTERM
     #[command(after_help = ENVIRONMENT)]
     Run(RunArgs),
+    /// Read capture files, pcap or pcapng, as if their traffic were live; needs no root
+    #[command(after_help = ENVIRONMENT)]
+    Replay(ReplayArgs),
 }
 
 const ENVIRONMENT: &str = "\
@@ -39,21 +42,12 @@ Environment:
 SIGINT or SIGTERM sends what is left and prints the loss account; a second one stops at once.
 Flags override the configuration file.";
 
-/// The flags of `headertap run`.
+/// The flags that all commands have.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+struct CommonArgs {
     /// Configuration file in TOML [default: none]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-
-    /// Watch interfaces whose name fits this glob; may be given more than once [default: *]
-    #[arg(long, value_name = "GLOB", value_parser = check_interface)]
-    interface: Vec<String>,
-
-    /// How to attach to interfaces: tcx needs Linux 6.6, auto takes what there is
-    /// [default: auto]
-    #[arg(long, value_enum, value_name = "HOW")]
-    attach: Option<Attach>,
 
     /// Where records go: to a collector, or as text or OTLP JSON lines to --output-path
     /// [default: otlp if OTEL_EXPORTER_OTLP_ENDPOINT, or the same for logs or traces alone, is
@@ -73,6 +67,22 @@ pub struct RunArgs {
     /// Write the loss account there as JSON at the end [default: nowhere; it is always printed]
     #[arg(long, value_name = "FILE")]
     account_path: Option<PathBuf>,
+}
+
+/// The flags of `headertap run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Watch interfaces whose name fits this glob; may be given more than once [default: *]
+    #[arg(long, value_name = "GLOB", value_parser = check_interface)]
+    interface: Vec<String>,
+
+    /// How to attach to interfaces: tcx needs Linux 6.6, auto takes what there is
+    /// [default: auto]
+    #[arg(long, value_enum, value_name = "HOW")]
+    attach: Option<Attach>,
 
     /// Stop after this time, e.g. 500ms, 30s, 5m, 1h [default: never]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -84,9 +94,35 @@ pub struct RunArgs {
     ring_bytes: Option<u32>,
 }
 
+/// The flags of `headertap replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    /// Capture files, read in this order as one capture; gzip is unpacked; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
 fn ring_bytes(text: &str) -> Result<u32, String> {
     let bytes = text.parse().map_err(|_| format!("`{text}` is not a number of bytes"))?;
     check_ring_bytes(bytes)
+}
+
+impl CommonArgs {
+    fn into_config(self) -> Result<Config, Error> {
+        let file = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        let mut policy = file.policy;
+        policy.mode = self.policy.unwrap_or(policy.mode);
+        Ok(Config {
+            output: self.output.or(file.output),
+            output_path: self.output_path.or(file.output_path),
+            policy,
+            account_path: self.account_path.or(file.account_path),
+            ..file
+        })
+    }
 }
 
 impl RunArgs {
@@ -95,21 +131,26 @@ impl RunArgs {
     /// # Errors
     /// The file cannot be read or has a mistake in it.
     pub fn into_config(self) -> Result<Config, Error> {
-        let file = self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-        let mut policy = file.policy;
-        policy.mode = self.policy.unwrap_or(policy.mode);
+        let file = self.common.into_config()?;
         let interfaces = Some(self.interface).filter(|globs| !globs.is_empty());
         Ok(Config {
             interfaces: interfaces.unwrap_or(file.interfaces),
             attach: self.attach.unwrap_or(file.attach),
-            output: self.output.or(file.output),
-            output_path: self.output_path.or(file.output_path),
-            policy,
-            account_path: self.account_path.or(file.account_path),
             duration: self.duration.or(file.duration),
             ring_bytes: self.ring_bytes.unwrap_or(file.ring_bytes),
-            queue_bytes: file.queue_bytes,
+            ..file
         })
+    }
+}
+
+impl ReplayArgs {
+    /// The configuration as of `run`, and the files; what is for the kernel side alone has no
+    /// meaning here.
+    ///
+    /// # Errors
+    /// The configuration file cannot be read or has a mistake in it.
+    pub fn into_config(self) -> Result<(Config, Vec<PathBuf>), Error> {
+        Ok((self.common.into_config()?, self.files))
     }
 }
 
@@ -121,9 +162,10 @@ mod tests {
 
     fn config(args: &[&str]) -> Result<Config, String> {
         let args = ["headertap", "run"].iter().chain(args);
-        let Cli { command: Command::Run(run) } =
-            Cli::try_parse_from(args).map_err(|error| error.to_string())?;
-        run.into_config().map_err(|error| error.to_string())
+        match Cli::try_parse_from(args).map_err(|error| error.to_string())?.command {
+            Command::Run(run) => run.into_config().map_err(|error| error.to_string()),
+            Command::Replay(_) => panic!("it is another command"),
+        }
     }
 
     #[test]

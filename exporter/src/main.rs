@@ -6,27 +6,40 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use headertap::cli::{Cli, Command, RunArgs};
+use headertap::cli::{Cli, Command, ReplayArgs, RunArgs};
+use headertap::config::Config;
 use headertap::pipeline;
 use headertap::stats::Account;
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Run(args) } = Cli::parse();
-    match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("headertap: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = match Cli::parse().command {
+        Command::Run(args) => run(args),
+        Command::Replay(args) => replay(args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("headertap: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-fn run(args: RunArgs) -> Result<()> {
+fn run(args: RunArgs) -> Result<ExitCode> {
     let config = args.into_config()?;
     let account = pipeline::run(&config)?;
+    close(&config, &account)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn replay(args: ReplayArgs) -> Result<ExitCode> {
+    let (config, files) = args.into_config()?;
+    let (account, all_read) = pipeline::replay(&config, &files)?;
+    close(&config, &account)?;
+    Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn close(config: &Config, account: &Account) -> Result<()> {
     eprint!("{account}");
     match &config.account_path {
-        Some(path) => write(&account, path),
+        Some(path) => write(account, path),
         None => Ok(()),
     }
 }

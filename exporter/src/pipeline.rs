@@ -4,8 +4,10 @@
 //! through the same [`Stages`]; they differ in where events come from, and in what time it is.
 
 mod live;
+mod offline;
 mod stages;
 
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +40,19 @@ pub fn run(config: &Config) -> Result<Arc<Account>> {
     let stop = surroundings.stop_flag(config.duration)?;
     live::watch(config, output, &stop, &surroundings)?;
     Ok(surroundings.close())
+}
+
+/// Reads capture files, each to its end, and gives the closed account; and whether all files could
+/// be read.
+///
+/// # Errors
+/// If the configuration does not allow it: what is wrong, and the way out.
+pub fn replay(config: &Config, files: &[PathBuf]) -> Result<(Arc<Account>, bool)> {
+    let surroundings = Surroundings::new(config)?;
+    let output = surroundings.output(config)?;
+    let stop = surroundings.stop_flag(None)?;
+    let all_read = offline::replay(config, files, output, &stop, &surroundings)?;
+    Ok((surroundings.close(), all_read))
 }
 
 /// What every way to run has around it.

@@ -11,6 +11,8 @@ use serde::ser::{SerializeMap, Serializer};
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
+    /// Packets of capture files; exported means: part of a segment or a datagram.
+    Packets,
     /// TCP segments that the kernel side chose to copy; exported means: reached user space.
     Segments,
     /// UDP datagrams, in the same way.
@@ -65,11 +67,16 @@ pub enum Cause {
     NotLoaded,
     /// A record from the kernel was not understood.
     Undecodable,
-    /// Bytes of its head were not captured.
+    /// The capture kept less of it than its headers.
+    CutShort,
+    /// Its link type is not read.
+    LinkType,
+    /// Bytes of its head, or other fragments of it, were not captured.
     Gap,
     /// A table was full and it was the oldest.
     TableFull,
-    /// The header section was larger than the parser's limit, or not HTTP after all.
+    /// The header section was larger than the parser's limit, or not HTTP after all; of a packet:
+    /// its headers contradict themselves.
     Malformed,
     /// The delivery queue was full.
     QueueFull,
@@ -89,10 +96,12 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the account.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::RingbufFull,
         Self::NotLoaded,
         Self::Undecodable,
+        Self::CutShort,
+        Self::LinkType,
         Self::Gap,
         Self::TableFull,
         Self::Malformed,
@@ -112,6 +121,8 @@ impl Cause {
             Self::RingbufFull => "ringbuf_full",
             Self::NotLoaded => "not_loaded",
             Self::Undecodable => "undecodable",
+            Self::CutShort => "cut_short",
+            Self::LinkType => "link_type",
             Self::Gap => "gap",
             Self::TableFull => "table_full",
             Self::Malformed => "malformed",
@@ -217,6 +228,7 @@ impl Serialize for LostByCause<'_> {
 pub struct Account {
     http: Row,
     connections: Row,
+    packets: Row,
     segments: Row,
     datagrams: Row,
     log_records: Row,
@@ -231,6 +243,7 @@ impl Account {
     #[must_use]
     pub fn row(&self, unit: Unit) -> &Row {
         match unit {
+            Unit::Packets => &self.packets,
             Unit::Segments => &self.segments,
             Unit::Datagrams => &self.datagrams,
             Unit::Connections => &self.connections,
@@ -242,10 +255,11 @@ impl Account {
 
     /// The lines in the order they are printed, with their names.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, &Row); 6] {
+    pub fn rows(&self) -> [(&'static str, &Row); 7] {
         [
             ("http", &self.http),
             ("connections", &self.connections),
+            ("packets", &self.packets),
             ("segments", &self.segments),
             ("datagrams", &self.datagrams),
             ("log_records", &self.log_records),

@@ -9,9 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the direction of the data.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 12] = [
     "capture",
     "event",
+    "packet",
+    "replay",
     "reassemble",
     "parse",
     "correlate",
@@ -227,7 +229,7 @@ fn what_breaks_the_rule_is_named_by_file_and_line() {
         ("event.rs", "use libbpf_rs::Map;", "only `capture` may name `libbpf_rs`"),
         ("parse/http1/body.rs", "let now = std::time::Instant::now();", "may not name `Instant`"),
         ("parse.rs", "unsafe { *p }", "may not name `unsafe`"),
-        ("replay.rs", "", "`replay` has no place"),
+        ("recorder.rs", "", "`recorder` has no place"),
     ] {
         let text = format!("//! Named in a comment: crate::pipeline.\n{line}\n");
         let found = breaches(&Source { path: Path::new("exporter/src").join(path), text });

@@ -1,0 +1,153 @@
+//! Capture files through the stages: the clock is the capture's, and nothing goes back.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::config::Config;
+use crate::correlate::Correlator;
+use crate::event::Event;
+use crate::flow::Timestamp;
+use crate::output::Output;
+use crate::packet::LinkType;
+use crate::replay::{Ending, Error, Replay, Sink};
+
+use super::Surroundings;
+use super::stages::Stages;
+
+/// Trace ids that begin here are the same each time.
+const SEED: [u8; 16] = [0; 16];
+/// How long the end may take to write what is left; a signal ends it before.
+const DRAIN_LIMIT: Duration = Duration::from_secs(3600);
+/// What stands for the standard input.
+const STDIN: &str = "-";
+
+/// Reads `files` until `stop` is set, and tells whether all could be read.
+pub(super) fn replay(
+    config: &Config,
+    files: &[PathBuf],
+    output: Output,
+    stop: &AtomicBool,
+    surroundings: &Surroundings,
+) -> Result<bool> {
+    let account = &surroundings.account;
+    let correlator = Correlator::new(SEED, process::id(), account.clone());
+    let stages = surroundings.stages(config, correlator, output)?;
+    let mut offline = Offline { stages, clock: Clock::default(), stop, file: Path::new("") };
+    let mut replay = Replay::new(account.clone());
+    let mut all_read = true;
+    for file in files {
+        offline.file = file;
+        let ended = open(file)
+            .map_err(|source| Error::Unreadable { offset: 0, source })
+            .and_then(|reader| replay.file(reader, &mut offline));
+        all_read &= ended.is_ok();
+        report(file, ended);
+    }
+    replay.finish();
+    offline.stages.finish(offline.clock.now, DRAIN_LIMIT, &surroundings.runtime);
+    Ok(all_read)
+}
+
+fn open(file: &Path) -> io::Result<Box<dyn Read>> {
+    if file == Path::new(STDIN) {
+        return Ok(Box::new(io::stdin()));
+    }
+    Ok(Box::new(File::open(file)?))
+}
+
+fn report(file: &Path, ended: Result<Ending, Error>) {
+    let file = file.display();
+    match ended {
+        Ok(Ending::Whole) => {}
+        Ok(Ending::Cut { offset }) => {
+            eprintln!(
+                "headertap: {file} was cut within the packet at byte {offset}; all before it was read"
+            );
+        }
+        Ok(Ending::Damaged { offset }) => {
+            eprintln!("headertap: {file} is damaged at byte {offset}; all before it was read");
+        }
+        Err(error) => eprintln!("headertap: {file} {error}"),
+    }
+}
+
+/// Everything between the files and the output.
+struct Offline<'a> {
+    stages: Stages,
+    clock: Clock,
+    stop: &'a AtomicBool,
+    /// The one that is being read.
+    file: &'a Path,
+}
+
+impl Sink for Offline<'_> {
+    fn event(&mut self, event: Event<'_>) -> bool {
+        match event {
+            Event::Segment(segment) => {
+                self.pass(segment.at);
+                self.stages.segment(&segment, segment.at, |_, _| {});
+            }
+            Event::Datagram(datagram) => {
+                self.pass(datagram.at);
+                self.stages.datagram(&datagram);
+            }
+            // Files hold packets only.
+            Event::Socket(_) => {}
+        }
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn unread(&mut self, link: LinkType) {
+        eprintln!(
+            "headertap: {} has packets of {link}, which is not read; they are counted lost",
+            self.file.display()
+        );
+    }
+}
+
+impl Offline<'_> {
+    fn pass(&mut self, at: Timestamp) {
+        if self.clock.passes(at) {
+            self.stages.work(|correlator, found| correlator.expire(at, found), |_, _| {});
+        }
+    }
+}
+
+/// The capture's time.
+#[derive(Debug, Default)]
+struct Clock {
+    now: Timestamp,
+    /// Packets since it last went back.
+    packets: u32,
+}
+
+/// How often silent flows are forgotten.
+const TICK_NS: u64 = 1_000_000_000;
+/// Packets between two steps back.
+const BACK_EVERY: u32 = 4096;
+
+impl Clock {
+    /// Takes a packet's time, and tells whether another second has passed.
+    ///
+    /// Looking for silent flows costs as much as there are flows. Going forward only, that is done
+    /// a few hundred times a flow at most; a step back must not allow it each packet.
+    fn passes(&mut self, at: Timestamp) -> bool {
+        self.packets = self.packets.saturating_add(1);
+        if at.since(self.now) >= TICK_NS {
+            let first = self.now == Timestamp::default();
+            self.now = at;
+            return !first;
+        }
+        if self.now.since(at) >= TICK_NS && self.packets >= BACK_EVERY {
+            self.packets = 0;
+            self.now = at;
+        }
+        false
+    }
+}
