@@ -28,4 +28,5 @@ pub mod reassemble;
 pub mod replay;
 pub mod stats;
 pub mod telemetry;
+pub mod tls;
 pub mod trace_context;

@@ -7,6 +7,7 @@
 
 pub mod dns;
 pub mod http1;
+pub mod tls;
 
 /// The answer of a parser that was shown some bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
