@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod dns;
+pub mod hpack;
 pub mod http1;
 pub mod tls;
 
