@@ -8,6 +8,7 @@
 //! twice, byte for byte the same, or be counted lost although it arrived.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::export::{Record, Signal};
-use crate::stats::Account;
+use crate::stats::{Account, Cause};
 
 mod batch;
 pub mod endpoint;
@@ -43,6 +44,34 @@ pub struct Settings {
     pub endpoints: Endpoints,
     /// The bounds of each signal's queue.
     pub limits: Limits,
+    /// What becomes of a record beyond them.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of what comes to a full queue.
+#[derive(Debug, Clone)]
+pub enum WhenFull {
+    /// It is counted lost: who reads the ring must not wait.
+    Lose,
+    /// Whoever brings it waits for room, but no longer once this is set.
+    Wait(Arc<AtomicBool>),
+}
+
+impl WhenFull {
+    /// How often a waiting producer looks whether it is still to wait.
+    const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self, Self::Wait(stop) if !stop.load(Ordering::Relaxed))
+    }
+
+    /// Why something is lost that did not wait.
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Lose => Cause::QueueFull,
+            Self::Wait(_) => Cause::Shutdown,
+        }
+    }
 }
 
 /// The delivery of both signals.
@@ -66,7 +95,10 @@ impl Delivery {
         runtime: &Handle,
     ) -> Result<Self, Error> {
         let _inside = runtime.enter();
-        let queue = || Arc::new(Queue::new(settings.limits, account.clone()));
+        let queue = || {
+            let when_full = settings.when_full.clone();
+            Arc::new(Queue::new(settings.limits, when_full, account.clone()))
+        };
         let (logs, traces) = (queue(), queue());
         let (phase, watching) = watch::channel(Phase::Running);
         let endpoints = &settings.endpoints;
@@ -80,8 +112,8 @@ impl Delivery {
         Ok(Self { logs, traces, phase, lanes })
     }
 
-    /// Queues a record; one that does not fit is counted lost. Does not wait for the network, so
-    /// it may be called from the thread that reads the ring buffer.
+    /// Queues a record. With [`WhenFull::Lose`] it does not wait for the network, so it may be
+    /// called from the thread that reads the ring buffer; else it may not be called by a task.
     pub fn push(&self, record: Record) {
         match record.signal {
             Signal::Logs => self.logs.push(record),

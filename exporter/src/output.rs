@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use crate::config::{self, Config};
 use crate::connection::{Change, Connection};
 use crate::deliver::file::{Lines, Target};
-use crate::deliver::{Delivery, Limits, Settings, endpoint::Endpoints};
+use crate::deliver::{Delivery, Limits, Settings, WhenFull, endpoint::Endpoints};
 use crate::exchange::Exchange;
 use crate::export::resource::Host;
 use crate::export::text::Text;
@@ -56,7 +56,8 @@ pub enum Output {
 }
 
 impl Output {
-    /// Starts the output that `config` asks for; `endpoints` are there if it is OTLP.
+    /// Starts the output that `config` asks for; `endpoints` are there if it is OTLP. If producers
+    /// wait when it is full, it may not be used by a task.
     ///
     /// # Errors
     /// If a file cannot be opened or a certificate cannot be read.
@@ -64,6 +65,7 @@ impl Output {
         config: &Config,
         form: config::Output,
         endpoints: Option<&Endpoints>,
+        when_full: WhenFull,
         account: &Arc<Account>,
         runtime: &Runtime,
     ) -> Result<Self> {
@@ -71,16 +73,16 @@ impl Output {
         let account = Arc::clone(account);
         if let Some(endpoints) = endpoints {
             let limits = Limits { queue_bytes: config.queue_bytes, ..Limits::default() };
-            let settings = Settings { endpoints: endpoints.clone(), limits };
+            let settings = Settings { endpoints: endpoints.clone(), limits, when_full };
             let delivery = Delivery::start(&settings, &account, runtime.handle())?;
             return Ok(Self::Otlp { encoder, delivery, account });
         }
         let target = config.output_path.clone().map_or(Target::Stdout, Target::File);
         let colour = target == Target::Stdout && io::stdout().is_terminal();
-        let lines = Lines::start(&target, Arc::clone(&account))?;
+        let lines = Lines::start(&target, when_full.clone(), Arc::clone(&account))?;
         Ok(match form {
             config::Output::OtlpJson => {
-                let lines = JsonLines::start(lines, Arc::clone(&account));
+                let lines = JsonLines::start(lines, when_full, Arc::clone(&account));
                 Self::OtlpJson { encoder, lines, account }
             }
             config::Output::Text | config::Output::Otlp => {

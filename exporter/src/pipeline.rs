@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config};
 use crate::correlate::Correlator;
+use crate::deliver::WhenFull;
 use crate::deliver::endpoint::Endpoints;
 use crate::output::Output;
 use crate::policy::Policy;
@@ -36,7 +37,7 @@ const INTERRUPTED: i32 = 130;
 /// If the configuration, the host or the kernel does not allow it: what is wrong, and the way out.
 pub fn run(config: &Config) -> Result<Arc<Account>> {
     let surroundings = Surroundings::new(config)?;
-    let output = surroundings.output(config)?;
+    let output = surroundings.output(config, WhenFull::Lose)?;
     let stop = surroundings.stop_flag(config.duration)?;
     live::watch(config, output, &stop, &surroundings)?;
     Ok(surroundings.close())
@@ -49,8 +50,8 @@ pub fn run(config: &Config) -> Result<Arc<Account>> {
 /// If the configuration does not allow it: what is wrong, and the way out.
 pub fn replay(config: &Config, files: &[PathBuf]) -> Result<(Arc<Account>, bool)> {
     let surroundings = Surroundings::new(config)?;
-    let output = surroundings.output(config)?;
     let stop = surroundings.stop_flag(None)?;
+    let output = surroundings.output(config, WhenFull::Wait(Arc::clone(&stop)))?;
     let all_read = offline::replay(config, files, output, &stop, &surroundings)?;
     Ok((surroundings.close(), all_read))
 }
@@ -85,8 +86,9 @@ impl Surroundings {
         Ok(Self { account, runtime, form, endpoints, telemetry })
     }
 
-    fn output(&self, config: &Config) -> Result<Output> {
-        Output::start(config, self.form, self.endpoints.as_ref(), &self.account, &self.runtime)
+    fn output(&self, config: &Config, when_full: WhenFull) -> Result<Output> {
+        let endpoints = self.endpoints.as_ref();
+        Output::start(config, self.form, endpoints, when_full, &self.account, &self.runtime)
     }
 
     fn stages(&self, config: &Config, correlator: Correlator, output: Output) -> Result<Stages> {

@@ -1,7 +1,7 @@
 //! Lines of text or OTLP JSON in, a file or a pipe out.
 //!
-//! A thread of its own writes, so that a reader that stalls (a pager, a full pipe) never stalls the
-//! capture. Owns the bound on what waits, and counts each line exactly once: written, or lost.
+//! A thread of its own writes, so that a reader that stalls (a pager, a full pipe) stalls the
+//! capture only if it is told to wait. Owns the bound on what waits, and counts each line exactly once: written, or lost.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::WhenFull;
 use crate::stats::{Account, Cause, Outcome, Tally};
 
 /// Lines wait at most this long before they are written.
@@ -52,7 +53,11 @@ impl Lines {
     ///
     /// # Errors
     /// [`Error`] if the file cannot be opened or created.
-    pub fn start(target: &Target, account: Arc<Account>) -> Result<Self, Error> {
+    pub fn start(
+        target: &Target,
+        when_full: WhenFull,
+        account: Arc<Account>,
+    ) -> Result<Self, Error> {
         let output = match target {
             // Past the standard library's line buffer, so that what is written is known exactly.
             Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
@@ -63,24 +68,28 @@ impl Lines {
             Target::File(path) => path.clone(),
         };
         let output = output.map_err(|source| Error { path: path(), source })?;
-        Ok(Self::to(Box::new(output), account))
+        Ok(Self::to(Box::new(output), when_full, account))
     }
 
-    fn to(output: Box<dyn Write + Send>, account: Arc<Account>) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), account });
+    fn to(output: Box<dyn Write + Send>, when_full: WhenFull, account: Arc<Account>) -> Self {
+        let (state, changed) = Default::default();
+        let shared = Arc::new(Shared { state, changed, when_full, account });
         let writer = Writer { shared: shared.clone(), output, torn: false, failing: false };
         thread::spawn(move || writer.run());
         Self { shared }
     }
 
-    /// Queues one line, without its line feed; one that does not fit is counted lost. Does not
-    /// wait for the output.
+    /// Queues one line, without its line feed; one that finds no room is counted lost.
     pub fn push(&self, line: &[u8], tally: Tally) {
+        let when_full = &self.shared.when_full;
         let mut state = self.shared.lock();
-        if state.waiting.bytes.len() + line.len() >= QUEUE_BYTES {
-            drop(state);
-            self.shared.account.settle_all(tally, Outcome::Lost(Cause::QueueFull));
-            return;
+        while state.waiting.bytes.len() + line.len() >= QUEUE_BYTES {
+            if state.waiting.bytes.is_empty() || !when_full.waits() {
+                drop(state);
+                self.shared.account.settle_all(tally, Outcome::Lost(when_full.cause()));
+                return;
+            }
+            state = self.shared.wait(state, WhenFull::LOOK_EVERY);
         }
         let was = state.waiting.bytes.len();
         state.waiting.push(line, tally);
@@ -161,6 +170,7 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    when_full: WhenFull,
     account: Arc<Account>,
 }
 
@@ -213,6 +223,9 @@ impl Writer {
             if bytes >= CHUNK_BYTES || (bytes > 0 && (lingered || state.closed)) {
                 let chunk = mem::take(&mut state.waiting);
                 state.writing = chunk.total();
+                if self.shared.when_full.waits() {
+                    self.shared.changed.notify_all();
+                }
                 return Some(chunk);
             }
             if state.closed {

@@ -1,4 +1,5 @@
-//! Records of one signal in, batches out: a bounded queue that never makes its producer wait.
+//! Records of one signal in, batches out: a bounded queue that makes its producer wait only if it
+//! is told to.
 //!
 //! Records are put into batches as they arrive, so the lock is held only to move one record or one
 //! whole batch. Owns the bounds and the linger, and counts what does not fit; does not send. The
@@ -6,12 +7,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::WhenFull;
 use super::batch::Batch;
 use crate::export::Record;
 use crate::stats::{Account, Cause, Outcome};
@@ -76,17 +78,20 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// There is something new to wait for: a first record, a full batch, the end.
     changed: Notify,
+    /// There is room for a producer that waits.
+    released: Condvar,
     limits: Limits,
+    when_full: WhenFull,
     account: Arc<Account>,
 }
 
 impl Queue {
-    pub(super) fn new(limits: Limits, account: Arc<Account>) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), limits, account }
+    pub(super) fn new(limits: Limits, when_full: WhenFull, account: Arc<Account>) -> Self {
+        let (state, changed, released) = Default::default();
+        Self { state, changed, released, limits, when_full, account }
     }
 
-    /// Queues a record, or counts it lost if it is too large or the queue is full. Never waits for
-    /// the collector.
+    /// Queues a record, or counts it lost if it is too large or there is no room.
     pub(super) fn push(self: &Arc<Self>, record: Record) {
         let tally = record.tally;
         if let Err(cause) = self.try_push(record) {
@@ -99,16 +104,13 @@ impl Queue {
         if alone > self.limits.request_bytes {
             return Err(Cause::TooLarge);
         }
-        let mut state = self.lock();
+        let mut state = self.room(alone)?;
         let mut bytes = state.cost(&record);
         if state.open_bytes + bytes > self.limits.request_bytes {
             state.seal(self);
             bytes = alone;
         }
         let Room { bytes: used, items } = state.unsettled;
-        if used + bytes > self.limits.queue_bytes || items >= self.limits.queue_items {
-            return Err(Cause::QueueFull);
-        }
         let first = state.open.is_empty();
         if first {
             state.opened = Some(Instant::now());
@@ -125,6 +127,25 @@ impl Queue {
             self.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// The queue with room for a record of so many bytes, now or later.
+    fn room(&self, bytes: usize) -> Result<MutexGuard<'_, State>, Cause> {
+        let mut state = self.lock();
+        loop {
+            let Room { bytes: used, items } = state.unsettled;
+            if used + bytes <= self.limits.queue_bytes && items < self.limits.queue_items {
+                return Ok(state);
+            }
+            if items == 0 || !self.when_full.waits() {
+                return Err(self.when_full.cause());
+            }
+            state = self
+                .released
+                .wait_timeout(state, WhenFull::LOOK_EVERY)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     /// The next batch: a full one, or what has lingered long enough; `None` when the queue is
@@ -174,6 +195,7 @@ impl Queue {
         let unsettled = &mut self.lock().unsettled;
         unsettled.bytes -= room.bytes;
         unsettled.items -= room.items;
+        self.released.notify_all();
     }
 
     pub(super) fn account(&self) -> &Account {

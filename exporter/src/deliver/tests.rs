@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::endpoint::{Compression, Endpoint, Endpoints, Protocol};
-use super::{Delivery, Limits, Settings};
+use super::{Delivery, Limits, Settings, WhenFull};
 use crate::export::{Record, Signal};
 use crate::stats::{Account, Cause, Outcome, Row, Tally, Unit};
 use peer::{Peer, Reply, Seen};
@@ -39,7 +39,7 @@ pub(crate) fn endpoint(address: std::net::SocketAddr, protocol: Protocol) -> End
 fn settings(logs: Endpoint) -> Settings {
     let endpoints = Endpoints { traces: logs.clone(), metrics: logs.clone(), logs };
     let limits = Limits { linger: Duration::from_millis(20), ..Limits::default() };
-    Settings { endpoints, limits }
+    Settings { endpoints, limits, when_full: WhenFull::Lose }
 }
 
 /// A delivery and what its test asks of it.

@@ -1,13 +1,15 @@
 //! OTLP JSON lines: encoded records in, lines out, on a thread of its own.
 //!
 //! JSON is for people's tools and costs a hundred times what OTLP does: the thread that reads the
-//! ring must not wait for it. What it cannot keep up with is counted as lost to a full queue.
+//! ring must not wait for it. What it cannot keep up with is counted as lost to a full queue, unless
+//! whoever brings it may wait.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::deliver::WhenFull;
 use crate::deliver::file::Lines;
 use crate::export::{Record, Signal, json, request};
 use crate::stats::{Account, Cause, Outcome, Tally};
@@ -24,17 +26,18 @@ pub struct JsonLines {
     waiting: [Vec<Record>; 2],
     batches: SyncSender<Vec<Record>>,
     writer: JoinHandle<Lines>,
+    when_full: WhenFull,
     account: Arc<Account>,
 }
 
 impl JsonLines {
     /// Starts the thread that makes lines for `lines`.
     #[must_use]
-    pub fn start(lines: Lines, account: Arc<Account>) -> Self {
+    pub fn start(lines: Lines, when_full: WhenFull, account: Arc<Account>) -> Self {
         let (batches, queue) = sync_channel(QUEUE_LINES);
         let counted = Arc::clone(&account);
         let writer = thread::spawn(move || write(&queue, lines, &counted));
-        Self { waiting: [Vec::new(), Vec::new()], batches, writer, account }
+        Self { waiting: [Vec::new(), Vec::new()], batches, writer, when_full, account }
     }
 
     /// Takes a record.
@@ -54,9 +57,14 @@ impl JsonLines {
     pub fn flush(&mut self) {
         for waiting in self.waiting.iter_mut().filter(|records| !records.is_empty()) {
             let batch = std::mem::take(waiting);
-            if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =
-                self.batches.try_send(batch)
-            {
+            // A full queue moves on even when nobody is to wait any more: its lines are lost then.
+            let refused = match self.when_full {
+                WhenFull::Wait(_) => self.batches.send(batch).map_err(|SendError(batch)| batch),
+                WhenFull::Lose => self.batches.try_send(batch).map_err(|error| match error {
+                    TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
+                }),
+            };
+            if let Err(batch) = refused {
                 self.account.settle_all(total(&batch), Outcome::Lost(Cause::QueueFull));
             }
         }

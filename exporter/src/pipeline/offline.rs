@@ -22,8 +22,10 @@ use super::stages::Stages;
 
 /// Trace ids that begin here are the same each time.
 const SEED: [u8; 16] = [0; 16];
-/// How long the end may take to write what is left; a signal ends it before.
+/// How long the end may take to send what is left.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3600);
+/// The same, after a signal.
+const STOPPED_DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// What stands for the standard input.
 const STDIN: &str = "-";
 
@@ -42,6 +44,9 @@ pub(super) fn replay(
     let mut replay = Replay::new(account.clone());
     let mut all_read = true;
     for file in files {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         offline.file = file;
         let ended = open(file)
             .map_err(|source| Error::Unreadable { offset: 0, source })
@@ -50,7 +55,9 @@ pub(super) fn replay(
         report(file, ended);
     }
     replay.finish();
-    offline.stages.finish(offline.clock.now, DRAIN_LIMIT, &surroundings.runtime);
+    let stopped = stop.load(Ordering::Relaxed);
+    let limit = if stopped { STOPPED_DRAIN_LIMIT } else { DRAIN_LIMIT };
+    offline.stages.finish(offline.clock.now, limit, &surroundings.runtime);
     Ok(all_read)
 }
 

@@ -1,12 +1,14 @@
 //! The writer against real files, a full device, a closed pipe and a reader that does not read.
 
-use super::{Lines, Target};
+use super::{Lines, Target, WhenFull};
 use crate::stats::{Account, Cause, Outcome, Tally, Unit};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::{Duration, Instant};
 
 const LINE: Tally = Tally { http: 0, connections: 0, log_records: 1, spans: 0 };
@@ -30,12 +32,12 @@ impl Drop for Path {
 
 fn start(target: &Target) -> (Lines, Arc<Account>) {
     let account = Arc::new(Account::default());
-    (Lines::start(target, account.clone()).expect("the target opens"), account)
+    (Lines::start(target, WhenFull::Lose, account.clone()).expect("the target opens"), account)
 }
 
 fn to(output: impl Write + Send + 'static) -> (Lines, Arc<Account>) {
     let account = Arc::new(Account::default());
-    (Lines::to(Box::new(output), account.clone()), account)
+    (Lines::to(Box::new(output), WhenFull::Lose, account.clone()), account)
 }
 
 fn count(account: &Account, outcome: Outcome) -> u64 {
@@ -63,7 +65,8 @@ fn a_file_is_created_for_its_owner_only_and_appended_to() {
 #[test]
 fn a_file_that_cannot_be_opened_is_named() {
     let target = Target::File("/nonexistent/lines".into());
-    let error = Lines::start(&target, Arc::default()).expect_err("the folder does not exist");
+    let error = Lines::start(&target, WhenFull::Lose, Arc::default())
+        .expect_err("the folder does not exist");
     assert!(error.to_string().contains("/nonexistent/lines"), "{error}");
 }
 
@@ -156,4 +159,25 @@ fn a_reader_that_stalls_stalls_neither_the_push_nor_the_drain() {
     let total = account.row(Unit::LogRecords).lost() + count(&account, Outcome::Exported);
     assert_eq!(total, 80);
     drop(reader);
+}
+
+#[test]
+fn a_producer_that_may_wait_waits_for_a_slow_reader() {
+    let (mut reader, writer) = io::pipe().expect("a pipe");
+    let account = Arc::new(Account::default());
+    let when_full = WhenFull::Wait(Arc::new(AtomicBool::new(false)));
+    let lines = Lines::to(Box::new(writer), when_full, account.clone());
+    let reading = thread::spawn(move || {
+        let mut read = vec![0; 1 << 20];
+        let mut total = 0;
+        while let n @ 1.. = reader.read(&mut read).expect("the pipe can be read") {
+            total += n;
+        }
+        total
+    });
+    let line = vec![b'x'; 1 << 20];
+    (0..80).for_each(|_| lines.push(&line, LINE));
+    lines.drain(LONG);
+    assert_eq!(count(&account, Outcome::Exported), 80);
+    assert_eq!(reading.join().expect("it reads to the end"), 80 * ((1 << 20) + 1));
 }

@@ -1,10 +1,12 @@
 //! The queue alone, on a clock that stands still until everything waits.
 
-use super::{Limits, Queue};
+use super::{Limits, Queue, WhenFull};
 use crate::export::{Record, Signal, request};
 use crate::stats::{Account, Cause, Outcome, Tally, Unit};
 use proptest::{prop_assert, proptest};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,8 +20,12 @@ const LIMITS: Limits = Limits {
 };
 
 fn queue(limits: Limits) -> (Arc<Queue>, Arc<Account>) {
+    queue_that(WhenFull::Lose, limits)
+}
+
+fn queue_that(when_full: WhenFull, limits: Limits) -> (Arc<Queue>, Arc<Account>) {
     let account = Arc::new(Account::default());
-    (Arc::new(Queue::new(limits, account.clone())), account)
+    (Arc::new(Queue::new(limits, when_full, account.clone())), account)
 }
 
 fn record(size: usize) -> Record {
@@ -158,4 +164,33 @@ proptest! {
             prop_assert!(batch.bytes() <= LIMITS.request_bytes);
         }
     }
+}
+
+#[tokio::test]
+async fn a_producer_that_may_wait_loses_nothing() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let limits = Limits { queue_items: 3, linger: Duration::ZERO, ..LIMITS };
+    let (queue, account) = queue_that(WhenFull::Wait(stop), limits);
+    let producer = Arc::clone(&queue);
+    let pushing = thread::spawn(move || {
+        (0..100).for_each(|_| producer.push(record(1)));
+        producer.close();
+    });
+    while let Some(batch) = queue.next().await {
+        batch.settle(Outcome::Exported);
+    }
+    pushing.join().expect("it pushes to the end");
+    let row = account.row(Unit::LogRecords);
+    assert_eq!((row.count(Outcome::Exported), row.lost()), (100, 0));
+}
+
+#[test]
+fn a_producer_that_is_to_stop_waits_no_longer() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let limits = Limits { queue_items: 3, ..LIMITS };
+    let (queue, account) = queue_that(WhenFull::Wait(stop.clone()), limits);
+    let pushing = thread::spawn(move || (0..10).for_each(|_| queue.push(record(1))));
+    stop.store(true, Ordering::Relaxed);
+    pushing.join().expect("it pushes to the end");
+    assert_eq!(lost(&account, Cause::Shutdown), 7);
 }
