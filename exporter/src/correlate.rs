@@ -91,6 +91,8 @@ pub struct Correlator {
     listeners: HashMap<(u32, u16), Arc<Process>>,
     /// Sockets are told of only if a packet of theirs was seen.
     only_watched: bool,
+    /// Segments come from capture files.
+    files: bool,
     limits: Limits,
 }
 
@@ -121,6 +123,7 @@ impl Correlator {
             collectors: VecDeque::new(),
             listeners: HashMap::new(),
             only_watched: false,
+            files: false,
             limits: Limits { flows: FLOWS_MAX, memory_bytes: MEMORY_MAX_BYTES },
         }
     }
@@ -130,6 +133,12 @@ impl Correlator {
     #[must_use]
     pub fn only_watched(self) -> Self {
         Self { only_watched: true, ..self }
+    }
+
+    /// Segments come from capture files, where effects may stand before their causes.
+    #[must_use]
+    pub fn of_files(self) -> Self {
+        Self { files: true, ..self }
     }
 
     /// Takes a segment.
@@ -151,7 +160,10 @@ impl Correlator {
             flow.finish(&mut scope);
             **flow = Flow::new(key, segment.at);
         }
-        flow.segment(segment, direction, &mut scope);
+        match self.files {
+            true => flow.segment_of_file(segment, direction, &mut scope),
+            false => flow.segment(segment, direction, &mut scope),
+        }
         self.memory = (self.memory + flow.cost()).saturating_sub(before);
         if self.memory > self.limits.memory_bytes {
             self.shed(observed, found);

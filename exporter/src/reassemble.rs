@@ -17,8 +17,9 @@ use crate::stats::Arrival;
 const HELD_MAX_BYTES: usize = 64 * 1024;
 /// What a held segment costs beside its payload: many small ones are bounded as well.
 const HELD_COST_BYTES: usize = size_of::<Held>();
-/// How long a hole may last where no acknowledgement tells that it stays.
-const HOLE_MAX_NS: u64 = 1_000_000_000;
+/// How long a hole may last where no acknowledgement tells that it stays: longer than a sender
+/// waits before it sends again, and again.
+const HOLE_MAX_NS: u64 = 10 * 1_000_000_000;
 
 /// A piece of a direction's byte stream, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +117,12 @@ impl Direction {
             self.skip_hole(hole_end, give);
             self.deliver_held(give);
         }
+    }
+
+    /// Whether bytes before `ack` have not been seen.
+    #[must_use]
+    pub fn lacks(&self, ack: u32) -> bool {
+        self.next.is_some_and(|next| distance(ack, next) > 0)
     }
 
     /// The next `bytes` need not come: the kernel side has been told to skip them.

@@ -15,8 +15,10 @@ use super::messages::{Messages, Step};
 pub(super) enum Fate {
     /// It goes on.
     GoesOn,
-    /// Nothing more is read of the connection: it is not what it was taken for, or is over.
+    /// Nothing more is read of the connection.
     Over,
+    /// The connection is not what it was taken for.
+    NotThisProtocol,
     /// It is over after `exchanges`, and another begins with the bytes that are `unread`.
     Tunnel { unread: usize, exchanges: u64 },
 }

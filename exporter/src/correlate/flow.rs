@@ -1,6 +1,7 @@
 //! One connection: both directions' bytes, what protocol they are, and the sockets at its ends.
 
 mod advice;
+mod order;
 mod report;
 
 use crate::connection::CloseReason;
@@ -17,9 +18,12 @@ use super::end::End;
 use super::messages::Step;
 use super::recognise::{Kind, first_bytes, mid_stream};
 use super::{Found, Scope};
+use order::Waiting;
 
 /// Segments of a connection joined in mid-stream that may pass before it is given up.
 const PROBES_MAX: u32 = 16;
+/// The same, where the connection began with a protocol that is not read.
+const PROBES_AFTER_BEGIN: u32 = 8;
 /// A flow without an open socket on this host is forgotten when it has been silent for this long.
 const IDLE_MAX_NS: u64 = 300 * 1_000_000_000;
 /// The same, where it carried no byte and no socket is known: a SYN that nobody answered.
@@ -80,6 +84,8 @@ pub(super) struct Flow {
     protocol: Protocol,
     /// Exchanges before the conversation began.
     first_index: u64,
+    /// Segments of a capture file that come before their cause.
+    waiting: Waiting,
     low_to_high: Way,
     high_to_low: Way,
 }
@@ -98,6 +104,7 @@ impl Flow {
             client: None,
             protocol: Protocol::Unknown(0),
             first_index: 0,
+            waiting: Waiting::default(),
             low_to_high: Way::default(),
             high_to_low: Way::default(),
         }
@@ -160,7 +167,7 @@ impl Flow {
             Protocol::Known(conversation) => conversation.cost(),
             Protocol::Unknown(_) | Protocol::Other => 0,
         };
-        held.iter().sum::<usize>() + kept
+        held.iter().sum::<usize>() + kept + self.waiting.cost()
     }
 
     /// Whether the flow can be forgotten.
@@ -325,6 +332,7 @@ impl Flow {
 
     /// The flow is forgotten: gives what is not over.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        self.take_all_waiting(scope);
         // A response tells that its request is whole, so what is held of requests goes first.
         let first = self.client.unwrap_or(Direction::LowToHigh);
         for direction in [first, first.reversed()] {
@@ -336,6 +344,7 @@ impl Flow {
 
     /// Gives back memory, and is read on as if it had been joined here.
     pub(super) fn shed(&mut self, scope: &mut Scope<'_>) {
+        self.take_all_waiting(scope);
         self.low_to_high.reassembly.forget_held();
         self.high_to_low.reassembly.forget_held();
         self.converse(Direction::LowToHigh, scope, |conversation, _, steps| {
@@ -401,7 +410,7 @@ impl Flow {
         match recognised {
             Parsed::Message(kind) => self.start(kind, scope),
             Parsed::NeedMore => {}
-            Parsed::NotThisProtocol => self.protocol = Protocol::Other,
+            Parsed::NotThisProtocol => self.give_up_begin(scope),
         }
     }
 
@@ -446,6 +455,7 @@ impl Flow {
         match fate {
             Fate::GoesOn => {}
             Fate::Over => self.end_talk(Protocol::Other, scope),
+            Fate::NotThisProtocol => self.give_up_begin(scope),
             Fate::Tunnel { unread, exchanges } => {
                 self.end_talk(Protocol::Unknown(0), scope);
                 self.first_index += exchanges;
@@ -454,6 +464,13 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// The connection begins with another protocol, which may lead to one that is read: a proxy's
+    /// handshake, say.
+    fn give_up_begin(&mut self, scope: &mut Scope<'_>) {
+        self.whole = false;
+        self.end_talk(Protocol::Unknown(PROBES_MAX - PROBES_AFTER_BEGIN), scope);
     }
 
     fn end_talk(&mut self, next: Protocol, scope: &mut Scope<'_>) {

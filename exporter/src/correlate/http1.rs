@@ -393,6 +393,7 @@ impl Conversation for Http1 {
                 Parsed::NotThisProtocol if self.tunnel => {
                     return Fate::Tunnel { unread: bytes.len(), exchanges: self.asked };
                 }
+                Parsed::NotThisProtocol if self.asked == 0 => return Fate::NotThisProtocol,
                 Parsed::NotThisProtocol => return Fate::Over,
                 Parsed::Message(part) => self.part(side, part, steps),
             }

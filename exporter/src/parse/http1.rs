@@ -107,6 +107,8 @@ pub struct Stream {
     state: State,
     /// Bytes were missed at some point, so what is not a message is skipped, not final.
     late: bool,
+    /// A message was read: what is none later is a malformed one.
+    proven: bool,
     /// The head so far, where it is not whole.
     section: Section,
     /// The start line of the head in `section` is whole and valid.
@@ -137,6 +139,7 @@ impl Stream {
             side,
             state,
             late: false,
+            proven: false,
             section: Section::default(),
             started: false,
             first_byte: Timestamp::default(),
@@ -292,7 +295,7 @@ impl Stream {
         chunk: &mut &[u8],
         at: Timestamp,
     ) -> Parsed<Part> {
-        if !tentative && !self.late {
+        if !tentative && !self.late && !self.proven {
             self.section = Section::default();
             self.state = State::Over;
             return Parsed::NotThisProtocol;
@@ -310,7 +313,7 @@ impl Stream {
 
     /// Enters the content of the message whose head was read.
     fn enter(&mut self, (part, body): (Part, Body), at: Timestamp) -> Part {
-        self.started = false;
+        (self.started, self.proven) = (false, true);
         self.last_byte = Some(at);
         self.state = State::Body(body);
         if let Part::Response(response) = &part {

@@ -38,7 +38,7 @@ pub(super) fn replay(
     surroundings: &Surroundings,
 ) -> Result<bool> {
     let account = &surroundings.account;
-    let correlator = Correlator::new(SEED, process::id(), account.clone());
+    let correlator = Correlator::new(SEED, process::id(), account.clone()).of_files();
     let stages = surroundings.stages(config, correlator, output)?;
     let mut offline = Offline { stages, clock: Clock::default(), stop, file: Path::new("") };
     let mut replay = Replay::new(account.clone());

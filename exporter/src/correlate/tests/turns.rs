@@ -1,8 +1,9 @@
 //! Single turns of conversations: what is paired with what, and when it is given.
 
-use super::{ACK, FIN, RST, SECOND_NS, SYN, Wire, get, ok};
+use super::{ACK, Correlator, FIN, RST, SECOND_NS, SYN, Wire, get, ok};
 use crate::exchange::Failure;
 use crate::flow::Verdict;
+use crate::stats::Unit;
 
 #[test]
 fn an_answer_to_head_has_no_body() {
@@ -288,10 +289,55 @@ fn a_connection_whose_first_segment_is_lost_is_picked_up_at_the_next_message() {
 fn what_is_no_http_is_left_alone() {
     let mut wire = Wire::open();
     wire.server("220 mail.example ESMTP\r\n");
+    for _ in 0..9 {
+        assert!(wire.verdicts().is_empty());
+        wire.client("NOOP\r\n");
+    }
     assert_eq!(wire.verdicts(), [Verdict::Done, Verdict::Done]);
     wire.client(get("a"));
     wire.finish();
     assert!(wire.pairs().is_empty());
+}
+
+#[test]
+fn what_follows_a_proxys_handshake_is_read() {
+    let mut wire = Wire::open();
+    wire.client("\x05\x01\x00").server("\x05\x00");
+    wire.client("\x05\x01\x00\x01\x0a\x00\x00\x02\x00\x50");
+    wire.server("\x05\x00\x00\x01\x0a\x00\x00\x02\x00\x50");
+    wire.client(get("a")).server(ok("a", "x"));
+    assert_eq!(wire.pairs(), ["a/a"]);
+}
+
+/// A server answers garbage, and what answers it is not lost (RFC 9112 section 3).
+#[test]
+fn an_answer_to_a_malformed_request_is_given() {
+    let mut wire = Wire::open();
+    wire.client(get("a")).server(ok("a", "x"));
+    wire.client("T / HTTP\n\n").server("HTTP/1.1 400 Bad Request\r\nx-id: b\r\n\r\n");
+    wire.finish();
+    assert_eq!(wire.pairs(), ["a/a", "-/b"]);
+    assert_eq!(wire.account.row(Unit::Http).lost(), 1);
+}
+
+/// Several queues may have written a file.
+#[test]
+fn in_a_file_an_answer_may_stand_before_the_end_of_its_request() {
+    for (is_file, expected) in [(true, ["a/a"]), (false, ["-/a"])] {
+        let mut wire = Wire::new();
+        if is_file {
+            wire.correlator = Correlator::new([7; 16], 1, wire.account.clone()).of_files();
+        }
+        wire.handshake();
+        let request = get("a");
+        let (begin, end) = request.as_bytes().split_at(9);
+        wire.client(begin);
+        let (seq, ack) = wire.sent(true, ACK, end.len());
+        wire.server(ok("a", "x"));
+        wire.deliver(true, ACK, seq, ack, end);
+        wire.finish();
+        assert_eq!(wire.pairs(), expected, "a file: {is_file}");
+    }
 }
 
 /// What runs in a tunnel is a connection of its own, by the same rules (RFC 9110 section 9.3.6).
