@@ -153,7 +153,8 @@ impl Exchange {
     #[must_use]
     pub fn start(&self) -> Timestamp {
         let request = self.request.as_ref().map(|r| r.timing.first_byte);
-        let response = self.response.as_ref().map(|r| r.timing.first_byte);
+        let first_answer = self.interim.first().or(self.response.as_ref());
+        let response = first_answer.map(|response| response.timing.first_byte);
         request.or(response).unwrap_or(self.observed)
     }
 
@@ -163,6 +164,7 @@ impl Exchange {
         [
             self.request.as_ref().map(|r| r.timing.complete),
             self.request_end.as_ref().map(|end| end.at),
+            self.interim.last().map(|r| r.timing.complete),
             self.response.as_ref().map(|r| r.timing.complete),
             self.response_end.as_ref().map(|end| end.at),
         ]

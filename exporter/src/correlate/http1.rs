@@ -6,17 +6,20 @@
 //! request has been asked after an answer was seen. A client that pipelines is never known to
 //! have nothing outstanding: on its connection pairing ends with the first loss, for good.
 
+mod half;
+
 use std::collections::VecDeque;
 
 use crate::exchange::Failure;
 use crate::flow::{Side, Timestamp};
 use crate::http::{MessageEnd, Request, Response};
 use crate::parse::Parsed;
-use crate::parse::http1::{Gap, HEAD_MAX_BYTES, Malformed, Part, Stream};
+use crate::parse::http1::{Gap, Malformed, Part};
 use crate::stats::{Cause, Unit};
 
 use super::conversation::{Conversation, Fate, Wants};
 use super::messages::{Messages, Step, give};
+use half::Half;
 
 /// Requests that may wait for their responses; no client has so many on one connection.
 const PENDING_MAX: usize = 1024;
@@ -45,45 +48,6 @@ enum Pairing {
     },
     /// As `Suspended`, for good.
     Over,
-}
-
-/// One direction's messages.
-#[derive(Debug)]
-struct Half {
-    stream: Stream,
-    /// A head was read whose message has not ended.
-    open: bool,
-    /// The stream looks for a head, and passes over what is none.
-    seeking: bool,
-    /// Bytes that the stream keeps of a section that is not whole, at most.
-    buffered: usize,
-}
-
-impl Half {
-    fn new(side: Side) -> Self {
-        Self { stream: Stream::new(side), open: false, seeking: false, buffered: 0 }
-    }
-
-    fn joined(side: Side) -> Self {
-        Self { stream: Stream::joined(side), seeking: true, ..Self::new(side) }
-    }
-
-    fn read_head(&mut self, has_content: bool) {
-        (self.open, self.seeking) = (has_content, false);
-    }
-
-    fn lost(&mut self) {
-        (self.open, self.seeking, self.buffered) = (false, true, 0);
-    }
-
-    /// The stream has taken a chunk of `len` bytes to its end. Gives whether it passed over some
-    /// that were nothing to it.
-    fn took(&mut self, len: usize) -> bool {
-        let in_section = self.stream.in_head() || self.open && self.stream.skippable() == 0;
-        let buffered = if in_section { self.buffered + len } else { 0 };
-        self.buffered = buffered.min(HEAD_MAX_BYTES);
-        len > 0 && self.seeking && !self.stream.in_head()
-    }
 }
 
 /// Both directions of one connection.
@@ -257,21 +221,45 @@ impl Http1 {
 
     fn answer(&mut self, response: Response, steps: &mut Vec<Step>) {
         // A response whose end was not seen is over when the next one begins.
-        self.settle_answering(None, steps);
-        let cost = usize::try_from(response.head_size).unwrap_or(usize::MAX);
+        if self.answering.as_ref().is_some_and(|messages| messages.response.is_some()) {
+            self.settle_answering(None, steps);
+        }
         let status = response.status;
         let is_interim = (100..200).contains(&status) && status != 101;
         self.responses.read_head(!is_interim);
         if is_interim {
-            if let Some(Waiting::Kept(front)) = self.pending.front_mut()
-                && front.interim.len() < INTERIM_MAX
-            {
-                front.interim.push(response);
-                self.kept += cost;
-            }
-            return;
+            return self.answer_for_now(response);
         }
-        let mut messages = match self.pending.pop_front() {
+        let mut messages = self.answering.take().unwrap_or_else(|| self.answered());
+        self.kept += head_cost(&response);
+        messages.response = Some(response);
+        self.answering = Some(messages);
+        if self.responses.stream.is_upgraded() {
+            self.tunnel = status != 101;
+            self.settle_answering(None, steps);
+        }
+    }
+
+    /// An interim response, to be followed by the final one.
+    fn answer_for_now(&mut self, response: Response) {
+        if self.pending.is_empty() && self.answering.is_none() {
+            self.answered_unasked();
+            self.answering = Some(self.unasked());
+        }
+        let messages = match self.pending.front_mut() {
+            Some(Waiting::Kept(front)) => Some(front),
+            Some(Waiting::Given(_)) => None,
+            None => self.answering.as_mut(),
+        };
+        if let Some(messages) = messages.filter(|messages| messages.interim.len() < INTERIM_MAX) {
+            self.kept += head_cost(&response);
+            messages.interim.push(response);
+        }
+    }
+
+    /// The messages of the request that a final response answers.
+    fn answered(&mut self) -> Box<Messages> {
+        match self.pending.pop_front() {
             Some(Waiting::Kept(messages)) => {
                 self.frame_answer_to(messages.request.as_ref().map(|r| r.method.as_slice()));
                 if self.pairing == Pairing::Presumed {
@@ -287,13 +275,6 @@ impl Http1 {
                 self.answered_unasked();
                 self.unasked()
             }
-        };
-        self.kept += cost;
-        messages.response = Some(response);
-        self.answering = Some(messages);
-        if self.responses.stream.is_upgraded() {
-            self.tunnel = status != 101;
-            self.settle_answering(None, steps);
         }
     }
 
@@ -382,6 +363,11 @@ impl Http1 {
             false => Pairing::Suspended { answered: false },
         };
     }
+}
+
+/// About what a response's head costs.
+fn head_cost(response: &Response) -> usize {
+    usize::try_from(response.head_size).unwrap_or(usize::MAX)
 }
 
 impl Conversation for Http1 {

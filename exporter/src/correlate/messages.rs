@@ -37,7 +37,8 @@ impl Messages {
     /// When its first byte was captured.
     pub(super) fn start(&self) -> Option<Timestamp> {
         let request = self.request.as_ref().map(|request| request.timing.first_byte);
-        request.or(self.response.as_ref().map(|response| response.timing.first_byte))
+        let first_answer = self.interim.first().or(self.response.as_ref());
+        request.or(first_answer.map(|response| response.timing.first_byte))
     }
 }
 

@@ -309,6 +309,21 @@ fn what_follows_a_proxys_handshake_is_read() {
     assert_eq!(wire.pairs(), ["a/a"]);
 }
 
+#[test]
+fn an_interim_response_whose_request_is_lost_is_given_with_the_final_one_or_alone() {
+    let mut wire = Wire::open();
+    wire.client(get("a")).server(ok("a", "x"));
+    wire.lose(true, get("b")).server("HTTP/1.1 103 Early Hints\r\n\r\n").server(ok("b", "x"));
+    wire.lose(true, get("c")).server("HTTP/1.1 103 Early Hints\r\n\r\n");
+    wire.finish();
+    let told: Vec<_> = wire
+        .exchanges()
+        .iter()
+        .map(|exchange| (exchange.interim.len(), exchange.response.is_some()))
+        .collect();
+    assert_eq!(told, [(0, true), (1, true), (1, false)]);
+}
+
 /// A server answers garbage, and what answers it is not lost (RFC 9112 section 3).
 #[test]
 fn an_answer_to_a_malformed_request_is_given() {
