@@ -1,7 +1,7 @@
 # Everything is started from here; the work is in scripts/, and `make` alone says what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench fuzz stack stack-down test-stack test-compose test-kernel-6.1
+.PHONY: help setup build demo test test-corpus lint bench fuzz stack stack-down test-stack test-compose test-kernel-6.1
 .NOTPARALLEL:
 
 help: ## print this list
@@ -33,6 +33,10 @@ test-stack: ## run headertap against a real Collector, Jaeger and log store; nee
 
 test-compose: ## check docker-compose.yml; needs Go
 	@tests/stack/compose_check.sh
+
+test-corpus: ## replay the captures that HEADERTAP_CORPUS names and score what was read
+	@scripts/setup.sh build corpus
+	@scripts/test-corpus.sh
 
 lint: ## check layout, lints, documentation, licences and shell scripts
 	@scripts/setup.sh build lint
