@@ -10,10 +10,14 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod captured;
+mod ether;
 mod fragments;
 mod ip;
 mod link;
+mod ppp;
 mod transport;
+mod tunnel;
+mod wireless;
 
 use crate::event::{Datagram, Segment};
 use crate::flow::Timestamp;
@@ -22,8 +26,8 @@ pub use captured::Captured;
 pub use fragments::{Fragment, Fragments, Whole};
 pub use link::LinkType;
 
-/// IP headers that may stand in one another before a packet is given up.
-const DEPTH_MAX: u8 = 4;
+/// Headers that may stand in one another before a packet is given up: four tunnels.
+const DEPTH_MAX: u8 = 5;
 
 /// What a packet holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +70,7 @@ pub fn decode<'a>(
 /// # Errors
 /// If it is not to be understood.
 pub fn decode_whole(whole: &Whole) -> Result<Packet<'_>, Error> {
-    let place = Place { at: whole.at, depth: whole.depth };
+    let place = Place { at: whole.at, depth: whole.depth }.deeper()?;
     ip::decode_payload(whole.protocol, Captured::whole(&whole.bytes), whole.addresses, place)
 }
 
@@ -74,7 +78,7 @@ pub fn decode_whole(whole: &Whole) -> Result<Packet<'_>, Error> {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     at: Timestamp,
-    /// How many IP headers were passed.
+    /// How many IP headers and other beginnings were passed: what goes round ends.
     depth: u8,
 }
 
@@ -84,3 +88,6 @@ impl Place {
         if depth > DEPTH_MAX { Err(Error::Malformed) } else { Ok(Self { depth, ..self }) }
     }
 }
+
+#[cfg(test)]
+mod tests;

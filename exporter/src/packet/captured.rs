@@ -58,6 +58,14 @@ impl<'a> Captured<'a> {
         self.skip(at)?.header().map(|bytes| u32::from_be_bytes(*bytes))
     }
 
+    pub(super) fn le_u16_at(self, at: usize) -> Result<u16, Error> {
+        self.u16_at(at).map(u16::swap_bytes)
+    }
+
+    pub(super) fn le_u32_at(self, at: usize) -> Result<u32, Error> {
+        self.u32_at(at).map(u32::swap_bytes)
+    }
+
     /// What is behind the first `n` bytes, captured or not.
     pub(super) fn skip(self, n: usize) -> Result<Self, Error> {
         let len = self.len.checked_sub(n).ok_or(Error::Malformed)?;
@@ -68,6 +76,11 @@ impl<'a> Captured<'a> {
     /// than was on the wire speaks of a packet that was cut before it was captured.
     pub(super) fn of_len(self, len: usize) -> Self {
         Self { bytes: self.bytes.get(..len).unwrap_or(self.bytes), len }
+    }
+
+    /// The same, of a header whose length is of no use where it tells more than there is.
+    pub(super) fn of_len_within(self, len: usize) -> Self {
+        self.of_len(len.min(self.len))
     }
 
     /// Why the first `n` bytes are not all there.

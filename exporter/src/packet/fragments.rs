@@ -14,9 +14,9 @@ use crate::stats::Cause;
 /// How long fragments wait for each other (RFC 8200 section 4.5).
 const WAIT_MAX_NS: u64 = 60 * 1_000_000_000;
 /// The last packets to begin that are remembered.
-const PACKETS_MAX: usize = 4096;
+pub(super) const PACKETS_MAX: usize = 4096;
 /// What they may take together.
-const MEMORY_MAX_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MEMORY_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// An IP packet is no longer.
 const PACKET_MAX_BYTES: usize = 65_535;
 /// Pieces a packet may have with holes between them.
@@ -118,6 +118,11 @@ impl Fragments {
         }
         self.order.clear();
         self.memory = 0;
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Gives up what has waited for too long and, where there are too many, what began first.

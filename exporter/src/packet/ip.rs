@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use etherparse::err::{ipv4, ipv6};
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, ip_number};
 
 use super::fragments::{Addresses, Fragment};
-use super::{Captured, Error, Packet, Place, transport};
+use super::{Captured, Error, Packet, Place, ether, transport, tunnel};
 
 const IPV6_HEADER_BYTES: usize = 40;
 const FRAGMENT_HEADER_BYTES: usize = 8;
@@ -19,11 +20,12 @@ pub(super) fn decode<'a>(packet: Captured<'a>, place: Place) -> Result<Packet<'a
     }
 }
 
-fn decode_v4<'a>(packet: Captured<'a>, place: Place) -> Result<Packet<'a>, Error> {
+pub(super) fn decode_v4<'a>(packet: Captured<'a>, place: Place) -> Result<Packet<'a>, Error> {
     let place = place.deeper()?;
-    let words = usize::from(packet.u8_at(0)? & 0xf);
-    let header =
-        Ipv4HeaderSlice::from_slice(packet.bytes()).map_err(|_| packet.lacks(words.max(5) * 4))?;
+    let header = Ipv4HeaderSlice::from_slice(packet.bytes()).map_err(|error| match error {
+        ipv4::HeaderSliceError::Len(error) => packet.lacks(error.required_len),
+        ipv4::HeaderSliceError::Content(_) => Error::Malformed,
+    })?;
     let header_len = header.slice().len();
     let packet = match usize::from(header.total_len()) {
         // The sender's hardware was to fill it in, as it cut a large packet into real ones.
@@ -56,10 +58,12 @@ fn mapped(address: Ipv4Addr) -> [u8; 16] {
     address.to_ipv6_mapped().octets()
 }
 
-fn decode_v6<'a>(packet: Captured<'a>, place: Place) -> Result<Packet<'a>, Error> {
+pub(super) fn decode_v6<'a>(packet: Captured<'a>, place: Place) -> Result<Packet<'a>, Error> {
     let place = place.deeper()?;
-    let header =
-        Ipv6HeaderSlice::from_slice(packet.bytes()).map_err(|_| packet.lacks(IPV6_HEADER_BYTES))?;
+    let header = Ipv6HeaderSlice::from_slice(packet.bytes()).map_err(|error| match error {
+        ipv6::HeaderSliceError::Len(error) => packet.lacks(error.required_len),
+        ipv6::HeaderSliceError::Content(_) => Error::Malformed,
+    })?;
     let packet = match usize::from(header.payload_length()) {
         // A jumbogram (RFC 2675), or what hardware was to cut: all that is there.
         0 => packet,
@@ -82,6 +86,8 @@ pub(super) fn decode_payload<'a>(
         let len = match protocol {
             ip_number::TCP => return transport::decode_tcp(payload, addresses, place),
             ip_number::UDP => return transport::decode_udp(payload, addresses, place),
+            ip_number::GRE => return tunnel::decode_gre(payload, place),
+            ip_number::MPLS_IN_IP => return ether::decode_mpls(payload, place),
             ip_number::IPV4 => return decode_v4(payload, place),
             ip_number::IPV6 => return decode_v6(payload, place),
             ip_number::IPV6_FRAG => {

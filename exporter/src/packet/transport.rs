@@ -1,7 +1,7 @@
 //! TCP (RFC 9293 section 3.1) and UDP (RFC 768) headers.
 
 use super::fragments::Addresses;
-use super::{Captured, Error, Packet, Place};
+use super::{Captured, Error, Packet, Place, tunnel};
 use crate::event::{Datagram, Segment, TcpFlags};
 use crate::flow::{Cell, Endpoint, Tuple};
 
@@ -44,6 +44,9 @@ pub(super) fn decode_udp<'a>(
     };
     let payload = packet.skip(UDP_HEADER_BYTES)?;
     let tuple = tuple(addresses, packet)?;
+    if let Some(inner) = tunnel::decode_udp(&tuple, payload, place) {
+        return inner;
+    }
     Ok(Packet::Datagram(Datagram {
         at: place.at,
         tuple,
