@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::flow::Side;
 use crate::http::Version;
 
-use super::section::trim_end;
+use super::section::{trim, trim_end};
 
 /// The longest method that the strict form takes, and about twice the longest registered one.
 const STRICT_METHOD_MAX_BYTES: usize = 32;
@@ -36,7 +36,7 @@ pub(super) fn parse_request(line: &[u8]) -> Option<(&[u8], &[u8], Version)> {
 }
 
 /// The version, code and reason phrase of a status line; the phrase and the space before it may
-/// lack.
+/// lack, as clients allow.
 pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16, &[u8])> {
     let [minor, b' ', rest @ ..] = line.strip_prefix(b"HTTP/1.")? else {
         return None;
@@ -46,12 +46,8 @@ pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16, &[u8])> {
         return None;
     };
     let status = [a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(**d - b'0'));
-    let reason = match reason {
-        [] => reason,
-        [b' ' | b'\t', reason @ ..] => trim_end(reason),
-        _ => return None,
-    };
-    Some((minor_version(*minor)?, status, reason))
+    let is_longer = reason.first().is_some_and(u8::is_ascii_digit);
+    Some((minor_version(*minor)?, status, trim(reason))).filter(|_| !is_longer)
 }
 
 /// The reason phrase, unless it is the usual one of the status and says nothing more.
