@@ -9,6 +9,7 @@ mod flow;
 mod http1;
 mod messages;
 mod recognise;
+mod tls;
 mod trace;
 
 use std::collections::{HashMap, VecDeque};
@@ -20,6 +21,7 @@ use crate::exchange::Exchange;
 use crate::flow::{Cell, FlowKey, Timestamp, Verdict};
 use crate::process::Process;
 use crate::stats::{Account, Outcome, Unit};
+use crate::tls::Handshake;
 
 use end::End;
 use flow::Flow;
@@ -43,6 +45,8 @@ const UNKNOWN_SERVICE: &str = "unknown";
 pub enum Found {
     /// An exchange is over, or has lasted so long that it is given as it is.
     Exchange(Box<Exchange>),
+    /// A ClientHello was answered, or will not be.
+    Handshake(Box<Handshake>),
     /// A socket of this host opened, closed or failed.
     Connection(Box<Connection>),
     /// The kernel side may stop, or go on, copying.

@@ -20,6 +20,8 @@ pub enum Failure {
     Unfinished,
     /// Bytes that belong to the rest of the exchange were not captured.
     Gap,
+    /// What came in place of a response was none that the protocol knows.
+    ProtocolError,
 }
 
 impl Failure {
@@ -29,6 +31,7 @@ impl Failure {
         match self {
             Self::ConnectionReset => Some("connection_reset"),
             Self::ConnectionClosed => Some("connection_closed"),
+            Self::ProtocolError => Some("protocol_error"),
             Self::Unfinished | Self::Gap => None,
         }
     }

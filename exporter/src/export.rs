@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, View};
 use crate::stats::Tally;
+use crate::tls::Handshake;
 
 pub mod attributes;
 mod escape;
@@ -116,6 +117,24 @@ impl Encoder {
                     tally: Tally { spans: 1, ..Tally::default() },
                 });
             }
+        }
+    }
+
+    /// Gives `emit` a log record for every view of the handshake. It is counted in the first
+    /// record's tally.
+    pub fn handshake(&mut self, handshake: &Handshake, mut emit: impl FnMut(Record)) {
+        let mut tls = 1;
+        for view in &handshake.views {
+            self.view.clear();
+            attributes::handshake(handshake, view, &mut |key, value| self.view.push(key, value));
+            let attributes = Attributes { blocks: &[&self.view], dropped: 0 };
+            emit(Record {
+                signal: Signal::Logs,
+                resource: self.resources.of(&view.process),
+                bytes: logs::handshake(handshake, view, &attributes, &mut self.line),
+                tally: Tally { tls, log_records: 1, ..Tally::default() },
+            });
+            tls = 0;
         }
     }
 

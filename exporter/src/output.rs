@@ -18,6 +18,7 @@ use crate::export::resource::Host;
 use crate::export::text::Text;
 use crate::export::{Encoder, Record};
 use crate::stats::{Account, Outcome, Tally, Unit};
+use crate::tls::Handshake;
 
 mod json_lines;
 
@@ -105,6 +106,24 @@ impl Output {
                 );
             }
             Self::OtlpJson { encoder, lines, account } => encoder.exchange(exchange, |record| {
+                count(account, &record);
+                lines.push(record);
+            }),
+        }
+    }
+
+    /// Takes a handshake that may leave.
+    pub fn handshake(&mut self, handshake: &Handshake) {
+        match self {
+            Self::Otlp { encoder, delivery, account } => encoder.handshake(handshake, |record| {
+                count(account, &record);
+                delivery.push(record);
+            }),
+            Self::Text { text, lines, .. } => {
+                let tally = Tally { tls: 1, ..Tally::default() };
+                lines.push(text.handshake(handshake).as_bytes(), tally);
+            }
+            Self::OtlpJson { encoder, lines, account } => encoder.handshake(handshake, |record| {
                 count(account, &record);
                 lines.push(record);
             }),

@@ -26,6 +26,7 @@ use crate::config::{self, Action, Mode};
 use crate::exchange::Exchange;
 use crate::fields::Fields;
 use crate::http::Response;
+use crate::tls::Handshake;
 use caps::{METHOD_MAX_BYTES, REASON_MAX_BYTES, Size, VALUE_MAX_BYTES, cut};
 use hash::Hash;
 pub use hash::KEY_VARIABLE;
@@ -115,6 +116,21 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// What is exported of `handshake`; `None` if its server is one whose exchanges the user
+    /// excludes. Hellos hold no secrets.
+    #[must_use]
+    pub fn handshake(&self, mut handshake: Handshake) -> Option<Handshake> {
+        let Some(thinning) = &self.0 else { return Some(handshake) };
+        let facts = Facts::of_handshake(&handshake);
+        if thinning.excludes(&facts) {
+            return None;
+        }
+        caps::trim_handshake(&mut handshake);
+        Some(handshake)
+    }
+}
+
 impl Thinning {
     fn new(config: &config::Policy, hash: Option<Hash>) -> Self {
         let rules: Vec<_> = config.rules.iter().map(Rule::new).collect();
@@ -123,9 +139,13 @@ impl Thinning {
         Self { names: Names::new(config.default, &rules), rules, exclude, hash, asks_facts }
     }
 
+    fn excludes(&self, facts: &Facts) -> bool {
+        self.exclude.iter().any(|conditions| conditions.hold(facts) == Some(true))
+    }
+
     fn apply(&self, mut exchange: Exchange) -> Option<Exchange> {
         let facts = if self.asks_facts { Facts::of(&exchange) } else { Facts::default() };
-        if self.exclude.iter().any(|conditions| conditions.hold(&facts) == Some(true)) {
+        if self.excludes(&facts) {
             return None;
         }
         let request = self.thin_request(&mut exchange, &facts);

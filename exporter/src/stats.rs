@@ -21,6 +21,8 @@ pub enum Unit {
     Connections,
     /// HTTP exchanges, whatever number of records each gave.
     Http,
+    /// TLS handshakes, whatever number of records each gave.
+    Tls,
     /// OTLP log records.
     LogRecords,
     /// OTLP spans.
@@ -227,6 +229,7 @@ impl Serialize for LostByCause<'_> {
 #[derive(Debug, Default, Serialize)]
 pub struct Account {
     http: Row,
+    tls: Row,
     connections: Row,
     packets: Row,
     segments: Row,
@@ -248,6 +251,7 @@ impl Account {
             Unit::Datagrams => &self.datagrams,
             Unit::Connections => &self.connections,
             Unit::Http => &self.http,
+            Unit::Tls => &self.tls,
             Unit::LogRecords => &self.log_records,
             Unit::Spans => &self.spans,
         }
@@ -255,9 +259,10 @@ impl Account {
 
     /// The lines in the order they are printed, with their names.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, &Row); 7] {
+    pub fn rows(&self) -> [(&'static str, &Row); 8] {
         [
             ("http", &self.http),
+            ("tls", &self.tls),
             ("connections", &self.connections),
             ("packets", &self.packets),
             ("segments", &self.segments),
@@ -338,6 +343,8 @@ impl fmt::Display for Account {
 pub struct Tally {
     /// Exchanges; an exchange of two views counts in its first record only.
     pub http: u64,
+    /// TLS handshakes, in the same way.
+    pub tls: u64,
     /// Connection changes.
     pub connections: u64,
     /// Log records.
@@ -350,14 +357,16 @@ impl Tally {
     /// Adds another tally.
     pub fn add(&mut self, other: Self) {
         self.http += other.http;
+        self.tls += other.tls;
         self.connections += other.connections;
         self.log_records += other.log_records;
         self.spans += other.spans;
     }
 
-    fn units(self) -> [(Unit, u64); 4] {
+    fn units(self) -> [(Unit, u64); 5] {
         [
             (Unit::Http, self.http),
+            (Unit::Tls, self.tls),
             (Unit::Connections, self.connections),
             (Unit::LogRecords, self.log_records),
             (Unit::Spans, self.spans),

@@ -10,6 +10,8 @@ use crate::flow::{Endpoint, Side, Timestamp};
 
 /// Extension types (RFC 8446 section 4.2) that are asked for by name.
 pub mod extension {
+    /// The server's name (RFC 6066 section 3).
+    pub const SERVER_NAME: u16 = 0;
     /// The ticket of an earlier session (RFC 5077 section 3.2).
     pub const SESSION_TICKET: u16 = 35;
     /// Keys of earlier sessions, or of elsewhere (RFC 8446 section 4.2.11).
@@ -61,10 +63,12 @@ pub struct ClientHello {
     pub signature_algorithms: Vec<u16>,
     /// A ticket is shown, not only asked for (RFC 5077 section 3.2).
     pub shows_ticket: bool,
-    /// The JA3 fingerprint: MD5 in hexadecimal.
-    pub ja3: String,
-    /// The JA4 fingerprint.
-    pub ja4: String,
+    /// Its extensions break their grammar; those before are there.
+    pub is_malformed: bool,
+    /// The JA3 fingerprint: MD5 in hexadecimal; `None` if it is malformed.
+    pub ja3: Option<String>,
+    /// The JA4 fingerprint; `None` if it is malformed.
+    pub ja4: Option<String>,
     /// When it was received.
     pub timing: Timing,
 }
@@ -74,6 +78,19 @@ impl ClientHello {
     #[must_use]
     pub fn has(&self, extension: u16) -> bool {
         self.extensions.contains(&extension)
+    }
+
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        let numbers = self.cipher_suites.len()
+            + self.extensions.len()
+            + self.supported_versions.len()
+            + self.supported_groups.len()
+            + self.signature_algorithms.len();
+        let names = self.alpn.iter().map(|name| size_of::<Vec<u8>>() + name.len());
+        let name = self.server_name.as_ref().map_or(0, Vec::len);
+        size_of::<Self>() + 2 * numbers + names.sum::<usize>() + name
     }
 
     /// Whether a session or a key of earlier is shown, so that the server may resume.
@@ -105,13 +122,21 @@ pub struct ServerHello {
     pub alpn: Option<Vec<u8>>,
     /// It is a HelloRetryRequest (RFC 8446 section 4.1.4): the client is to ask again.
     pub is_retry: bool,
-    /// The JA3S fingerprint: MD5 in hexadecimal.
-    pub ja3s: String,
+    /// Its extensions break their grammar; those before are there.
+    pub is_malformed: bool,
+    /// The JA3S fingerprint: MD5 in hexadecimal; `None` if it is malformed.
+    pub ja3s: Option<String>,
     /// When it was received.
     pub timing: Timing,
 }
 
 impl ServerHello {
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        size_of::<Self>() + 2 * self.extensions.len() + self.alpn.as_ref().map_or(0, Vec::len)
+    }
+
     /// The version that both will speak.
     #[must_use]
     pub fn version(&self) -> u16 {
@@ -168,6 +193,8 @@ pub struct Handshake {
     pub failure: Option<Failure>,
     /// headertap joined the connection in mid-stream.
     pub truncated_start: bool,
+    /// Policy cut lists short.
+    pub lists_cut: bool,
     /// When user space read the event that completed it.
     pub observed: Timestamp,
     /// One view for each end on this host, or a single observer.

@@ -1,6 +1,8 @@
 //! One connection: both directions' bytes, what protocol they are, and the sockets at its ends.
 
 mod advice;
+mod begin;
+mod handshake;
 mod order;
 mod report;
 
@@ -8,7 +10,6 @@ use crate::connection::CloseReason;
 use crate::event::{Segment, TcpFlags};
 use crate::exchange::Failure;
 use crate::flow::{Cell, Direction, Endpoint, FlowKey, Side, Timestamp};
-use crate::parse::Parsed;
 use crate::process::Process;
 use crate::reassemble::{Chunk, Direction as Reassembly};
 use crate::stats::{Arrival, Outcome, Unit};
@@ -16,14 +17,9 @@ use crate::stats::{Arrival, Outcome, Unit};
 use super::conversation::{Conversation, Fate};
 use super::end::End;
 use super::messages::Step;
-use super::recognise::{Kind, first_bytes, mid_stream};
 use super::{Found, Scope};
 use order::Waiting;
 
-/// Segments of a connection joined in mid-stream that may pass before it is given up.
-const PROBES_MAX: u32 = 16;
-/// The same, where the connection began with a protocol that is not read.
-const PROBES_AFTER_BEGIN: u32 = 8;
 /// A flow without an open socket on this host is forgotten when it has been silent for this long.
 const IDLE_MAX_NS: u64 = 300 * 1_000_000_000;
 /// The same, where it carried no byte and no socket is known: a SYN that nobody answered.
@@ -53,7 +49,7 @@ struct Way {
     /// The cookie that its segments carry; 0: not seen.
     socket_cookie: u64,
     finished: bool,
-    /// Its first bytes, where they do not tell the protocol.
+    /// Its first bytes, or those of a segment, where they do not tell the protocol.
     begun: Option<(Vec<u8>, Timestamp)>,
     /// Where the kernel side's window was last moved from.
     extended_at: Option<u32>,
@@ -400,53 +396,6 @@ impl Flow {
         }
     }
 
-    /// The first bytes of a direction of which nothing was missed.
-    fn begin(&mut self, direction: Direction, bytes: &[u8], at: Timestamp, scope: &mut Scope<'_>) {
-        let side = self.side(direction);
-        let (mut begun, since) = self.way_mut(direction).begun.take().unwrap_or((Vec::new(), at));
-        begun.extend_from_slice(bytes);
-        let recognised = first_bytes(side, &begun);
-        self.way_mut(direction).begun = Some((begun, since));
-        match recognised {
-            Parsed::Message(kind) => self.start(kind, scope),
-            Parsed::NeedMore => {}
-            Parsed::NotThisProtocol => self.give_up_begin(scope),
-        }
-    }
-
-    /// Reads what both directions have begun with.
-    fn start(&mut self, kind: Kind, scope: &mut Scope<'_>) {
-        self.protocol = kind.begun().map_or(Protocol::Other, Protocol::Known);
-        let client = self.client.unwrap_or(Direction::LowToHigh);
-        for direction in [client, client.reversed()] {
-            if let Some((bytes, at)) = self.way_mut(direction).begun.take() {
-                self.talk(direction, &bytes, at, scope);
-            }
-        }
-    }
-
-    /// A segment of a connection whose begin was missed.
-    fn join(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        at: Timestamp,
-        probes: u32,
-        scope: &mut Scope<'_>,
-    ) {
-        self.protocol = match mid_stream(bytes) {
-            Parsed::Message((kind, side)) => {
-                let client = if side == Side::Client { direction } else { direction.reversed() };
-                self.client = Some(client);
-                let lost = self.missed == Some(client);
-                kind.joined(lost).map_or(Protocol::Other, Protocol::Known)
-            }
-            Parsed::NeedMore if probes < PROBES_MAX => Protocol::Unknown(probes + 1),
-            Parsed::NeedMore | Parsed::NotThisProtocol => Protocol::Other,
-        };
-        self.talk(direction, bytes, at, scope);
-    }
-
     fn talk(&mut self, direction: Direction, bytes: &[u8], at: Timestamp, scope: &mut Scope<'_>) {
         let mut fate = Fate::GoesOn;
         self.converse(direction, scope, |conversation, side, steps| {
@@ -464,13 +413,6 @@ impl Flow {
                 }
             }
         }
-    }
-
-    /// The connection begins with another protocol, which may lead to one that is read: a proxy's
-    /// handshake, say.
-    fn give_up_begin(&mut self, scope: &mut Scope<'_>) {
-        self.whole = false;
-        self.end_talk(Protocol::Unknown(PROBES_MAX - PROBES_AFTER_BEGIN), scope);
     }
 
     fn end_talk(&mut self, next: Protocol, scope: &mut Scope<'_>) {
@@ -509,6 +451,11 @@ impl Flow {
                 account.seen(Unit::Http, 1);
                 let exchange = self.exchange(*messages, client, scope);
                 scope.found.push(Found::Exchange(Box::new(exchange)));
+            }
+            Step::Handshake(hellos) => {
+                account.seen(Unit::Tls, 1);
+                let handshake = self.handshake(hellos, client, scope);
+                scope.found.push(Found::Handshake(Box::new(handshake)));
             }
             Step::Lost(unit, cause) => {
                 account.seen(unit, 1);

@@ -5,6 +5,7 @@ use crate::flow::Timestamp;
 use crate::http::{MessageEnd, Request, Response};
 use crate::stats::{Cause, Unit};
 
+use super::tls::Hellos;
 use super::trace::Trace;
 
 /// About what an exchange costs beside its heads.
@@ -49,6 +50,8 @@ pub(super) enum Step {
     Asked(u64),
     /// An exchange is over.
     Exchange(Box<Messages>),
+    /// A ClientHello was answered, or will not be.
+    Handshake(Hellos),
     /// Something that was begun will not be given.
     Lost(Unit, Cause),
 }

@@ -5,11 +5,11 @@
 //! joined is judged strictly, for any bytes may stand anywhere.
 
 use crate::flow::Side;
-use crate::parse::Parsed;
-use crate::parse::http1::side_of;
+use crate::parse::{Parsed, http1, tls};
 
 use super::conversation::Conversation;
 use super::http1::Http1;
+use super::tls::Tls;
 
 /// A protocol that is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,8 @@ impl Kind {
     pub(super) fn begun(self) -> Option<Box<dyn Conversation>> {
         match self {
             Self::Http1 => Some(Box::new(Http1::new())),
-            Self::Http2 | Self::Tls => None,
+            Self::Tls => Some(Box::new(Tls::new())),
+            Self::Http2 => None,
         }
     }
 
@@ -32,7 +33,8 @@ impl Kind {
     pub(super) fn joined(self, lost: bool) -> Option<Box<dyn Conversation>> {
         match self {
             Self::Http1 => Some(Box::new(Http1::joined(0, lost))),
-            Self::Http2 | Self::Tls => None,
+            Self::Tls => Some(Box::new(Tls::joined())),
+            Self::Http2 => None,
         }
     }
 }
@@ -66,15 +68,14 @@ fn server_preface(bytes: &[u8]) -> Parsed<Kind> {
 }
 
 /// What a connection speaks of which one segment begins with `bytes`, and which side sent it.
-/// `NeedMore`: another segment may tell.
+/// `NeedMore`: show the same bytes again with the next; `NotThisProtocol`: another segment may
+/// tell.
 pub(super) fn mid_stream(bytes: &[u8]) -> Parsed<(Kind, Side)> {
-    match bytes {
-        [0x16, 3, 0..=4, _, _, 1, ..] => Parsed::Message((Kind::Tls, Side::Client)),
-        [0x16, 3, 0..=4, _, _, 2, ..] => Parsed::Message((Kind::Tls, Side::Server)),
-        _ => match side_of(bytes) {
-            Parsed::Message(side) => Parsed::Message((Kind::Http1, side)),
-            _ => Parsed::NeedMore,
-        },
+    match (tls::side_of(bytes), http1::side_of(bytes)) {
+        (Parsed::Message(side), _) => Parsed::Message((Kind::Tls, side)),
+        (Parsed::NeedMore, _) => Parsed::NeedMore,
+        (_, Parsed::Message(side)) => Parsed::Message((Kind::Http1, side)),
+        (_, _) => Parsed::NotThisProtocol,
     }
 }
 
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn content_is_nothing_in_mid_stream() {
         for bytes in [b"hello".as_slice(), b"\x17\x03\x03\x00\x10", b"PUT it there, please\r\n"] {
-            assert_eq!(mid_stream(bytes), Parsed::NeedMore, "{bytes:?}");
+            assert_eq!(mid_stream(bytes), Parsed::NotThisProtocol, "{bytes:?}");
         }
     }
 }

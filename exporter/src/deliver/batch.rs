@@ -118,6 +118,7 @@ fn share(total: Tally, rejected: u64) -> Tally {
     let of = |units: u64| (units * rejected).div_ceil(records.max(1)).min(units);
     Tally {
         http: of(total.http),
+        tls: of(total.tls),
         connections: of(total.connections),
         log_records: of(total.log_records),
         spans: of(total.spans),
@@ -127,6 +128,7 @@ fn share(total: Tally, rejected: u64) -> Tally {
 fn difference(total: Tally, part: Tally) -> Tally {
     Tally {
         http: total.http - part.http,
+        tls: total.tls - part.tls,
         connections: total.connections - part.connections,
         log_records: total.log_records - part.log_records,
         spans: total.spans - part.spans,
@@ -140,8 +142,8 @@ mod tests {
 
     #[test]
     fn rejected_records_are_counted_exactly_and_what_rides_in_them_rounded_up() {
-        let total = Tally { http: 3, connections: 5, log_records: 10, spans: 0 };
-        let lost = Tally { http: 1, connections: 2, log_records: 3, spans: 0 };
+        let total = Tally { http: 3, tls: 0, connections: 5, log_records: 10, spans: 0 };
+        let lost = Tally { http: 1, tls: 0, connections: 2, log_records: 3, spans: 0 };
         assert_eq!(share(total, 3), lost);
         assert_eq!(share(total, 10), total);
         assert_eq!(share(total, u64::MAX), total, "a collector cannot reject more than it got");

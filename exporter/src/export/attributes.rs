@@ -4,6 +4,7 @@
 //! Owns which attributes there are and what they say. Owns no encoding. A name exists only in
 //! [`table`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -14,9 +15,11 @@ mod connection;
 mod exchange;
 mod fields;
 pub mod table;
+mod tls;
 
 pub use connection::connection;
 pub(crate) use exchange::{ErrorType, error_type, exchange, incomplete, known_method, sections};
+pub(crate) use tls::{handshake, handshake_error, protocol};
 
 /// Most attributes of a log record. Loki discards a line with more than 128 entries, and the
 /// Resource, the scope and the record's own fields count among them.
@@ -118,6 +121,13 @@ impl<'v, F: FnMut(Key<'_>, Value<'_>)> Visit<'v, F> {
         self.give(Key::new(name), Value::Str(value));
     }
 
+    /// A string that may not be there.
+    fn text(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.str(name, value);
+        }
+    }
+
     /// Numbers beyond `i64` cannot be told in OTLP; they become the largest that can.
     #[inline]
     fn int(&mut self, name: &'static str, value: impl TryInto<i64>) {
@@ -151,6 +161,15 @@ impl<'v, F: FnMut(Key<'_>, Value<'_>)> Visit<'v, F> {
     /// An id of 64 bits, as 16 hexadecimal digits.
     fn id(&mut self, name: &'static str, id: u64) {
         self.written(name, |text| push_hex(text, id));
+    }
+
+    /// What numbers are called, in their order; nothing where there are none.
+    fn names(&mut self, key: &'static str, numbers: &[u16], name: fn(u16) -> Cow<'static, str>) {
+        let names: Vec<_> = numbers.iter().map(|number| name(*number)).collect();
+        let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        if !names.is_empty() {
+            self.give(Key::new(key), Value::Strs(&names));
+        }
     }
 
     /// A string that `write` makes.

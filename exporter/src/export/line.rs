@@ -4,6 +4,8 @@
 //! It holds the request target as policy gave it and no header field, and never a control
 //! character.
 
+mod tls;
+
 use std::fmt::Write;
 
 use super::escape::push_printable;
@@ -13,6 +15,8 @@ use crate::connection::{Change, Connection};
 use crate::exchange::{Exchange, Failure, Role, View};
 use crate::flow::Endpoint;
 use crate::process::Process;
+
+pub(crate) use tls::{push_choice, push_handshake, push_handshake_outcome, push_handshake_server};
 
 /// Most bytes of a request target in a line.
 const MAX_TARGET_BYTES: usize = 256;

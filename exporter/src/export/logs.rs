@@ -4,7 +4,7 @@
 //! The body is a line for people; whatever is to be searched stands in the attributes. Severity
 //! has a number and no text, as the conventions ask.
 
-use super::attributes::{ErrorType, Key, Value, error_type, table};
+use super::attributes::{ErrorType, Key, Value, error_type, handshake_error, table};
 use super::key_values::{Attributes, put_key_value};
 use super::line;
 use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::connection::{Change, CloseReason, Connection};
 use crate::exchange::{Exchange, SpanContext, View};
 use crate::flow::Timestamp;
+use crate::tls::Handshake;
 
 /// Fields of `LogRecord`.
 const TIME_UNIX_NANO: u32 = 1;
@@ -68,6 +69,26 @@ pub(super) fn exchange(
     let mut out = encode(&event, attributes);
     put_trace(&mut out, &view.span);
     out
+}
+
+/// The log record of a handshake in one view. `line` is where its body is put together.
+pub(super) fn handshake(
+    handshake: &Handshake,
+    view: &View,
+    attributes: &Attributes<'_>,
+    line: &mut String,
+) -> Vec<u8> {
+    line.clear();
+    line::push_handshake(line, handshake, view);
+    let failed = handshake_error(handshake).is_some();
+    let event = Event {
+        name: "headertap.tls.handshake",
+        severity: if failed { Severity::Warn } else { Severity::Info },
+        body: line,
+        at: handshake.start(),
+        observed: handshake.observed,
+    };
+    encode(&event, attributes)
 }
 
 /// The log record of a change of a connection.

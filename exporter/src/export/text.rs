@@ -11,8 +11,9 @@ use super::target::Target;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Role, View};
 use crate::fields::Fields;
-use crate::flow::Timestamp;
+use crate::flow::{Endpoint, Timestamp};
 use crate::http::{Request, Response, Version};
+use crate::tls::Handshake;
 
 /// Columns of the process and the method, which are filled up on the right, and of the duration,
 /// on the left. Longer ones push the rest away.
@@ -63,6 +64,34 @@ impl Text {
         out
     }
 
+    /// The line of a handshake, with its end. One with both ends on this host is told once.
+    #[must_use]
+    pub fn handshake(&self, handshake: &Handshake) -> String {
+        let Some(view) = handshake.views.first() else { return String::new() };
+        let mut out = String::with_capacity(192);
+        self.paint(&mut out, DIM, |out| push_time(out, handshake.start()));
+        out.push_str(arrow(&handshake.views));
+        let end = if view.role == Role::Server { handshake.server } else { handshake.client };
+        let start = out.len();
+        line::push_process(&mut out, &view.process, end);
+        fill(&mut out, start, PROCESS_COLUMNS);
+        out.push(' ');
+        let start = out.len();
+        out.push_str("TLS");
+        fill(&mut out, start, METHOD_COLUMNS);
+        out.push(' ');
+        let colour = if handshake.server_hello.is_some() { GREEN } else { RED };
+        self.paint(&mut out, colour, |out| line::push_handshake_outcome(out, handshake));
+        out.push(' ');
+        push_duration(&mut out, handshake.duration_ns().unwrap_or_default());
+        out.push(' ');
+        self.paint(&mut out, BOLD, |out| line::push_handshake_server(out, handshake));
+        line::push_choice(&mut out, handshake);
+        push_peer(&mut out, &handshake.views, handshake.client, handshake.server);
+        out.push('\n');
+        out
+    }
+
     /// The line of a change of a connection, with its end.
     #[must_use]
     pub fn connection(&self, connection: &Connection) -> String {
@@ -78,7 +107,7 @@ impl Text {
 
     fn summary(&self, out: &mut String, exchange: &Exchange, view: &View, target: &Target<'_>) {
         self.paint(out, DIM, |out| push_time(out, exchange.start()));
-        out.push_str(arrow(exchange));
+        out.push_str(arrow(&exchange.views));
         let end = if view.role == Role::Server { exchange.server } else { exchange.client };
         let start = out.len();
         line::push_process(out, &view.process, end);
@@ -90,13 +119,10 @@ impl Text {
         out.push(' ');
         self.paint(out, outcome_colour(exchange), |out| line::push_outcome(out, exchange));
         out.push(' ');
-        let mut duration = String::new();
-        line::push_duration(&mut duration, exchange.end().since(exchange.start()));
-        out.extend(std::iter::repeat_n(' ', DURATION_COLUMNS.saturating_sub(duration.len())));
-        out.push_str(&duration);
+        push_duration(out, exchange.end().since(exchange.start()));
         out.push(' ');
         self.paint(out, BOLD, |out| push_url(out, exchange, target));
-        push_other_end(out, exchange, view);
+        push_peer(out, &exchange.views, exchange.client, exchange.server);
         out.push('\n');
     }
 
@@ -189,8 +215,8 @@ fn fill(out: &mut String, start: usize, columns: usize) {
 }
 
 /// `->`: the process is the client, `<-`: the server, `<>`: both are here, `--`: neither.
-fn arrow(exchange: &Exchange) -> &'static str {
-    let is = |role| exchange.views.iter().any(|view| view.role == role);
+fn arrow(views: &[View]) -> &'static str {
+    let is = |role| views.iter().any(|view| view.role == role);
     match (is(Role::Client), is(Role::Server)) {
         (true, true) => " <> ",
         (true, false) => " -> ",
@@ -217,15 +243,22 @@ fn push_url(out: &mut String, exchange: &Exchange, target: &Target<'_>) {
 
 /// Who else took part: the process at the other end if it is on this host, else the peer's
 /// address where the line does not have it.
-fn push_other_end(out: &mut String, exchange: &Exchange, view: &View) {
-    if let Some(other) = exchange.views.get(1) {
-        let end = if other.role == Role::Server { exchange.server } else { exchange.client };
+fn push_peer(out: &mut String, views: &[View], client: Endpoint, server: Endpoint) {
+    if let Some(other) = views.get(1) {
+        let end = if other.role == Role::Server { server } else { client };
         out.push_str(if other.role == Role::Server { " to " } else { " from " });
         line::push_process(out, &other.process, end);
-    } else if view.role == Role::Server {
+    } else if views.first().is_some_and(|view| view.role == Role::Server) {
         out.push_str(" from ");
-        out.push_str(&exchange.client.to_string());
+        out.push_str(&client.to_string());
     }
+}
+
+fn push_duration(out: &mut String, ns: u64) {
+    let mut duration = String::new();
+    line::push_duration(&mut duration, ns);
+    out.extend(std::iter::repeat_n(' ', DURATION_COLUMNS.saturating_sub(duration.len())));
+    out.push_str(&duration);
 }
 
 fn push_version(out: &mut String, before: &str, version: Version) {

@@ -159,7 +159,8 @@ impl Stream {
         if self.state == State::Over || self.records.skip(len) {
             return Gap::Between;
         }
-        let gap = if self.in_hello() { Gap::CutHello } else { Gap::Between };
+        let cuts = self.in_hello() || self.state == State::New && self.records.has_begun();
+        let gap = if cuts { Gap::CutHello } else { Gap::Between };
         *self = Self { side: self.side, ..Self::joined() };
         gap
     }
@@ -168,6 +169,12 @@ impl Stream {
     #[must_use]
     pub fn skippable(&self) -> u64 {
         self.records.skippable()
+    }
+
+    /// Whether nothing more is read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state == State::Over
     }
 
     /// Whether a hello has begun and is not complete.

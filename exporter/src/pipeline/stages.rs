@@ -62,6 +62,10 @@ impl Stages {
             match found {
                 Found::Verdict(cell, verdict) => set(cell, verdict),
                 Found::Connection(connection) => self.output.connection(&connection),
+                Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
+                    Some(handshake) => self.output.handshake(&handshake),
+                    None => self.account.settle(Unit::Tls, Outcome::Filtered, 1),
+                },
                 Found::Exchange(exchange) => match self.policy.apply(*exchange) {
                     Some(exchange) => self.output.exchange(&exchange),
                     None => self.account.settle(Unit::Http, Outcome::Filtered, 1),

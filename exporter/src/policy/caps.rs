@@ -1,4 +1,4 @@
-//! How much of one exchange is exported: an exchange in, the same with what is too large cut
+//! How much of one exchange or handshake is exported: one in, the same with what is too large cut
 //! short or taken away and counted.
 //!
 //! Loki refuses a line of more than 128 entries or 64 KiB; these caps leave room for the
@@ -6,6 +6,7 @@
 
 use crate::exchange::{Dropped, Exchange};
 use crate::fields::Fields;
+use crate::tls::Handshake;
 
 /// A field with a longer name is dropped: a shortened name would be another name.
 pub(super) const NAME_MAX_BYTES: usize = 256;
@@ -17,6 +18,8 @@ pub(super) const METHOD_MAX_BYTES: usize = 64;
 pub(super) const REASON_MAX_BYTES: usize = 256;
 /// Field lines of one exchange, interim responses and trailers included.
 pub(super) const LINES_MAX: usize = 64;
+/// Numbers of one list of a hello.
+pub(super) const NUMBERS_MAX: usize = 256;
 /// Bytes of one exchange: names, values and request target.
 pub(super) const TOTAL_MAX_BYTES: usize = 32 << 10;
 
@@ -111,6 +114,40 @@ fn trim_fields(fields: &mut Fields, left: &mut Size) -> u32 {
     let before = fields.len();
     *fields = fields.iter().filter(|(name, value)| left.take(name, value)).collect();
     u32::try_from(before - fields.len()).unwrap_or(u32::MAX)
+}
+
+/// Cuts the lists and names of both hellos. Their fingerprints are those of all there was.
+pub(super) fn trim_handshake(handshake: &mut Handshake) {
+    let mut cut_any = false;
+    if let Some(hello) = &mut handshake.client_hello {
+        for list in [
+            &mut hello.cipher_suites,
+            &mut hello.extensions,
+            &mut hello.supported_versions,
+            &mut hello.supported_groups,
+            &mut hello.signature_algorithms,
+        ] {
+            cut_any |= trim_list(list, NUMBERS_MAX);
+        }
+        cut_any |= trim_list(&mut hello.point_formats, NUMBERS_MAX);
+        cut_any |= trim_list(&mut hello.alpn, LINES_MAX);
+        if let Some(name) = &mut hello.server_name
+            && let Some(short) = cut(name, NAME_MAX_BYTES)
+        {
+            *name = short;
+        }
+    }
+    if let Some(hello) = &mut handshake.server_hello {
+        cut_any |= trim_list(&mut hello.extensions, NUMBERS_MAX);
+    }
+    handshake.lists_cut |= cut_any;
+}
+
+/// Keeps the first `max` items; gives whether there were more.
+fn trim_list<T>(list: &mut Vec<T>, max: usize) -> bool {
+    let is_longer = list.len() > max;
+    list.truncate(max);
+    is_longer
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::glob::Glob;
 use crate::config::{self, Action, Scope, Status};
 use crate::exchange::Exchange;
 use crate::http::Request;
+use crate::tls::Handshake;
 
 /// The side of an exchange that a field is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,12 @@ impl Facts {
             method: request.map(|request| request.method.clone()),
             status: exchange.response.as_ref().map(|response| response.status),
         }
+    }
+
+    /// The facts of a handshake: the server that the client names.
+    pub(super) fn of_handshake(handshake: &Handshake) -> Self {
+        let hello = handshake.client_hello.as_ref();
+        Self { host: hello.and_then(|hello| hello.server_name.clone()), ..Self::default() }
     }
 }
 

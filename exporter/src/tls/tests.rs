@@ -12,6 +12,7 @@ fn handshake(hello: ClientHello, answer: ServerHello) -> Handshake {
         alert: None,
         failure: None,
         truncated_start: false,
+        lists_cut: false,
         observed: Timestamp(0),
         views: Vec::new(),
     }

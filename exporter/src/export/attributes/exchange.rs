@@ -143,7 +143,7 @@ pub(crate) fn incomplete(failure: Failure) -> Option<&'static str> {
     match failure {
         Failure::Gap => Some("gap"),
         Failure::Unfinished => Some("unfinished"),
-        Failure::ConnectionReset | Failure::ConnectionClosed => None,
+        Failure::ConnectionReset | Failure::ConnectionClosed | Failure::ProtocolError => None,
     }
 }
 

@@ -154,6 +154,47 @@ pub(crate) const RESPONSE_ODDITIES: OddityNames = OddityNames {
     space_before_colon: "headertap.http.response.space_before_colon",
 };
 
+pub(crate) const TLS_PROTOCOL_NAME: &str = "tls.protocol.name";
+pub(crate) const TLS_PROTOCOL_VERSION: &str = "tls.protocol.version";
+pub(crate) const TLS_CLIENT_CIPHERS: &str = "tls.client.supported_ciphers";
+pub(crate) const TLS_CLIENT_JA3: &str = "tls.client.ja3";
+pub(crate) const TLS_SERVER_JA3S: &str = "tls.server.ja3s";
+pub(crate) const TLS_CIPHER: &str = "tls.cipher";
+pub(crate) const TLS_CURVE: &str = "tls.curve";
+pub(crate) const TLS_NEXT_PROTOCOL: &str = "tls.next_protocol";
+pub(crate) const TLS_RESUMED: &str = "tls.resumed";
+pub(crate) const TLS_CLIENT_LEGACY_VERSION: &str = "headertap.tls.client.legacy_version";
+pub(crate) const TLS_CLIENT_VERSIONS: &str = "headertap.tls.client.supported_versions";
+pub(crate) const TLS_CLIENT_EXTENSIONS: &str = "headertap.tls.client.extensions";
+pub(crate) const TLS_CLIENT_GROUPS: &str = "headertap.tls.client.supported_groups";
+pub(crate) const TLS_CLIENT_POINT_FORMATS: &str = "headertap.tls.client.point_formats";
+pub(crate) const TLS_CLIENT_SIGNATURES: &str = "headertap.tls.client.signature_algorithms";
+pub(crate) const TLS_CLIENT_ALPN: &str = "headertap.tls.client.alpn";
+pub(crate) const TLS_CLIENT_JA4: &str = "headertap.tls.client.ja4";
+/// There is an Encrypted Client Hello: the server's name is the outer one. Only when true.
+pub(crate) const TLS_CLIENT_ECH: &str = "headertap.tls.client.ech";
+/// An earlier session, ticket or key is shown; only when true.
+pub(crate) const TLS_CLIENT_OFFERS_RESUMPTION: &str = "headertap.tls.client.offers_resumption";
+/// The extensions break their grammar, and only those before are told; only when true.
+pub(crate) const TLS_CLIENT_MALFORMED: &str = "headertap.tls.client.malformed";
+pub(crate) const TLS_SERVER_MALFORMED: &str = "headertap.tls.server.malformed";
+pub(crate) const TLS_SERVER_LEGACY_VERSION: &str = "headertap.tls.server.legacy_version";
+/// By the extension `supported_versions`.
+pub(crate) const TLS_SERVER_SELECTED_VERSION: &str = "headertap.tls.server.selected_version";
+pub(crate) const TLS_SERVER_EXTENSIONS: &str = "headertap.tls.server.extensions";
+/// The answer is a HelloRetryRequest; only when true.
+pub(crate) const TLS_RETRY: &str = "headertap.tls.retry";
+pub(crate) const TLS_ALERT_LEVEL: &str = "headertap.tls.alert.level";
+pub(crate) const TLS_ALERT_DESCRIPTION: &str = "headertap.tls.alert.description";
+/// `client` or `server`.
+pub(crate) const TLS_ALERT_SENDER: &str = "headertap.tls.alert.sender";
+/// From the whole ClientHello to the whole answer.
+pub(crate) const TLS_DURATION_NS: &str = "headertap.tls.duration_ns";
+/// `gap` or `unfinished`, as for HTTP.
+pub(crate) const TLS_INCOMPLETE: &str = "headertap.tls.incomplete";
+/// Policy cut lists of the hellos short; only when true.
+pub(crate) const TLS_LISTS_CUT: &str = "headertap.tls.lists_cut";
+
 /// What a log record or span may hold.
 pub const RECORD: &[(&str, Type)] = &[
     (EVENT_NAME, Str),
@@ -227,4 +268,35 @@ pub const RECORD: &[(&str, Type)] = &[
     (RESPONSE_ODDITIES.obs_fold, Bool),
     (RESPONSE_ODDITIES.bare_lf, Bool),
     (RESPONSE_ODDITIES.space_before_colon, Bool),
+    (TLS_PROTOCOL_NAME, Str),
+    (TLS_PROTOCOL_VERSION, Str),
+    (TLS_CLIENT_CIPHERS, Strs),
+    (TLS_CLIENT_JA3, Str),
+    (TLS_SERVER_JA3S, Str),
+    (TLS_CIPHER, Str),
+    (TLS_CURVE, Str),
+    (TLS_NEXT_PROTOCOL, Str),
+    (TLS_RESUMED, Bool),
+    (TLS_CLIENT_LEGACY_VERSION, Str),
+    (TLS_CLIENT_VERSIONS, Strs),
+    (TLS_CLIENT_EXTENSIONS, Strs),
+    (TLS_CLIENT_GROUPS, Strs),
+    (TLS_CLIENT_POINT_FORMATS, Ints),
+    (TLS_CLIENT_SIGNATURES, Strs),
+    (TLS_CLIENT_ALPN, Strs),
+    (TLS_CLIENT_JA4, Str),
+    (TLS_CLIENT_ECH, Bool),
+    (TLS_CLIENT_OFFERS_RESUMPTION, Bool),
+    (TLS_CLIENT_MALFORMED, Bool),
+    (TLS_SERVER_MALFORMED, Bool),
+    (TLS_SERVER_LEGACY_VERSION, Str),
+    (TLS_SERVER_SELECTED_VERSION, Str),
+    (TLS_SERVER_EXTENSIONS, Strs),
+    (TLS_RETRY, Bool),
+    (TLS_ALERT_LEVEL, Str),
+    (TLS_ALERT_DESCRIPTION, Str),
+    (TLS_ALERT_SENDER, Str),
+    (TLS_DURATION_NS, Int),
+    (TLS_INCOMPLETE, Str),
+    (TLS_LISTS_CUT, Bool),
 ];

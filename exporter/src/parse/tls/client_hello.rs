@@ -1,7 +1,7 @@
 //! ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2).
 //!
-//! The message's own framing must be right to the last byte. An extension whose body breaks its
-//! grammar is there, and says nothing.
+//! An extension whose body breaks its grammar is there, and says nothing. Where the list of
+//! extensions itself does, those before are told, and there is no fingerprint.
 
 use crate::tls::{ClientHello, Timing, extension};
 
@@ -12,7 +12,6 @@ const RANDOM_BYTES: usize = 32;
 /// The type of a DNS name in `server_name` (RFC 6066 section 3).
 const HOST_NAME: u8 = 0;
 
-const SERVER_NAME: u16 = 0;
 const SUPPORTED_GROUPS: u16 = 10;
 const EC_POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
@@ -26,25 +25,19 @@ pub(super) fn parse(body: &[u8], timing: Timing) -> Option<ClientHello> {
     hello.session_id = reader.vec8()?.rest().to_vec();
     hello.cipher_suites = reader.vec16()?.u16s()?;
     let _compression_methods = reader.vec8()?;
-    // Before TLS 1.3 there may be no extensions, and then there is no length of them either.
-    if !reader.is_empty() {
-        let mut extensions = reader.vec16()?;
-        while !extensions.is_empty() {
-            let kind = extensions.u16()?;
-            let content = extensions.vec16()?;
-            hello.extensions.push(kind);
-            extend(&mut hello, kind, content);
-        }
-    }
-    reader.end()?;
-    hello.ja3 = ja3(&hello);
-    hello.ja4 = ja4(&hello);
+    let whole = reader.extensions(|kind, content| {
+        hello.extensions.push(kind);
+        extend(&mut hello, kind, content);
+    });
+    hello.is_malformed = whole.is_none();
+    hello.ja3 = whole.map(|()| ja3(&hello));
+    hello.ja4 = whole.map(|()| ja4(&hello));
     Some(hello)
 }
 
 fn extend(hello: &mut ClientHello, kind: u16, mut content: Reader<'_>) {
     match kind {
-        SERVER_NAME => hello.server_name = server_name(content),
+        extension::SERVER_NAME => hello.server_name = server_name(content),
         SUPPORTED_GROUPS => hello.supported_groups = numbers(content.vec16()),
         EC_POINT_FORMATS => {
             hello.point_formats =

@@ -9,9 +9,9 @@ use std::fmt::Write;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
+use crate::tls::extension::SERVER_NAME;
 use crate::tls::{ClientHello, ServerHello, is_grease};
 
-const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 
 /// Why writing into a `String` is not checked further.

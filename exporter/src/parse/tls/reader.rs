@@ -50,13 +50,22 @@ impl<'a> Reader<'a> {
         rest.is_empty().then(|| pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect())
     }
 
+    /// Gives extensions (RFC 8446 section 4.2) up to the end of the message. `None`: they are not
+    /// as they should be from some place on.
+    pub(super) fn extensions(mut self, mut give: impl FnMut(u16, Self)) -> Option<()> {
+        if self.is_empty() {
+            // Before TLS 1.3 there may be none, and then there is no length of them either.
+            return Some(());
+        }
+        let mut list = self.vec16()?;
+        while !list.is_empty() {
+            give(list.u16()?, list.vec16()?);
+        }
+        self.is_empty().then_some(())
+    }
+
     /// What is left.
     pub(super) fn rest(self) -> &'a [u8] {
         self.0
-    }
-
-    /// The reader, if nothing was left when `self` was read to its end.
-    pub(super) fn end(self) -> Option<()> {
-        self.is_empty().then_some(())
     }
 }

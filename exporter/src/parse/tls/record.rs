@@ -70,6 +70,11 @@ impl Records {
         if chunk.is_empty() { Found::NeedMore } else { Found::Fragment }
     }
 
+    /// Whether the direction stands in a record.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.header.is_empty() || self.rest > 0
+    }
+
     /// The content of the record.
     pub(super) fn content_type(&self) -> ContentType {
         self.content_type

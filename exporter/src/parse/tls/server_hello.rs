@@ -31,17 +31,12 @@ pub(super) fn parse(body: &[u8], timing: Timing) -> Option<ServerHello> {
     if !is_draft {
         let _compression_method = reader.u8()?;
     }
-    if !reader.is_empty() {
-        let mut extensions = reader.vec16()?;
-        while !extensions.is_empty() {
-            let kind = extensions.u16()?;
-            let content = extensions.vec16()?;
-            hello.extensions.push(kind);
-            extend(&mut hello, kind, content);
-        }
-    }
-    reader.end()?;
-    hello.ja3s = ja3s(&hello);
+    let whole = reader.extensions(|kind, content| {
+        hello.extensions.push(kind);
+        extend(&mut hello, kind, content);
+    });
+    hello.is_malformed = whole.is_none();
+    hello.ja3s = whole.map(|()| ja3s(&hello));
     Some(hello)
 }
 

@@ -166,16 +166,33 @@ fn hellos_of_sslv3_and_of_the_drafts_are_read() {
 
 #[test]
 fn a_hello_that_breaks_its_framing_is_malformed() {
-    let whole = Hello::default().body();
-    let mut too_long = whole.clone();
-    too_long.push(0);
     let odd = [&[3, 3][..], &[7; 32], &[0], &[0, 3, 0, 1, 2], &[1, 0]].concat();
-    for body in [&whole[..whole.len() - 1], &too_long, &odd, &[]] {
+    let whole = Hello::default().body();
+    for body in [&whole[..whole.len() - 4], &whole[..20], &odd, &[]] {
         let bytes = records(&handshake(1, body), usize::MAX);
         assert_eq!(short(&parts(&bytes)), ["malformed"], "{body:?}");
     }
     let server = records(&handshake(2, &[3; 40]), usize::MAX);
     assert_eq!(short(&parts(&server)), ["malformed"]);
+}
+
+#[test]
+fn of_extensions_that_break_their_framing_those_before_are_told() {
+    let extensions = vec![(23, vec![]), (10, vec![0, 2, 0, 29])];
+    let whole = Hello { extensions, ..Hello::default() }.body();
+    let mut too_long = whole.clone();
+    too_long.push(0);
+    let list_at = whole.len() - 12 - 2;
+    let mut cut = whole[..whole.len() - 1].to_vec();
+    cut[list_at + 1] -= 1;
+    for (body, told) in [(&too_long, [23, 10].as_slice()), (&cut, &[23])] {
+        let hello = client_hello(&records(&handshake(1, body), usize::MAX));
+        assert_eq!((hello.extensions.as_slice(), hello.is_malformed), (told, true));
+        assert_eq!((hello.cipher_suites, hello.ja3, hello.ja4), (vec![0x2f], None, None));
+    }
+    let body = [&[3, 3][..], &[7; 32], &[0, 0x13, 1, 0, 0, 1, 0]].concat();
+    let hello = server_hello(&records(&handshake(2, &body), usize::MAX));
+    assert_eq!((hello.cipher_suite, hello.is_malformed), (0x1301, true));
 }
 
 #[test]
