@@ -1,11 +1,13 @@
 //! A header section (RFC 9110 section 6.3): field lines in wire order, duplicates and original
-//! spelling kept, in one allocation for the bytes and one for their bounds.
+//! spelling kept, in one allocation for the bytes and one for their bounds. Of lines whose content
+//! is not known, which HPACK makes possible, only the number is kept.
 
 /// Field lines in the order they were received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     block: Vec<u8>,
     lines: Vec<Line>,
+    unknown: u32,
 }
 
 /// Where a field line lies in `block`: its name starts at `start`, its value at `value`.
@@ -20,13 +22,14 @@ impl Fields {
     /// No field lines yet, with room for `lines` of them and `bytes` of names and values.
     #[must_use]
     pub fn with_capacity(lines: usize, bytes: usize) -> Self {
-        Self { block: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines) }
+        Self { block: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines), unknown: 0 }
     }
 
-    /// An empty section with room for as much as `other` has.
+    /// No field lines of those that `other` knows, with room for them.
     #[must_use]
     pub fn with_room_for(other: &Self) -> Self {
-        Self::with_capacity(other.lines.len(), other.block.len())
+        let unknown = other.unknown;
+        Self { unknown, ..Self::with_capacity(other.lines.len(), other.block.len()) }
     }
 
     /// Adds a field line at the end.
@@ -35,6 +38,11 @@ impl Fields {
         self.block.extend_from_slice(name);
         self.block.extend_from_slice(value);
         self.lines.push(Line { start, value: start + name.len(), end: self.block.len() });
+    }
+
+    /// Adds a field line that was sent and of which the name or the value is not known.
+    pub fn push_unknown(&mut self) {
+        self.unknown = self.unknown.saturating_add(1);
     }
 
     /// Lengthens the value of the last field line (RFC 9112 section 5.2, obs-fold).
@@ -64,6 +72,12 @@ impl Fields {
     #[must_use]
     pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
         self.all(name).next()
+    }
+
+    /// How many more field lines were sent, of which the name or the value is not known.
+    #[must_use]
+    pub fn unknown(&self) -> u32 {
+        self.unknown
     }
 
     /// The number of field lines.

@@ -55,13 +55,14 @@ pub struct HeadTiming {
 /// A request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The method as written, e.g. `GET`.
+    /// The method as written, e.g. `GET`; empty: it is not known.
     pub method: Vec<u8>,
-    /// The request target as written: origin, absolute, authority or asterisk form.
+    /// The request target as written: origin, absolute, authority or asterisk form; empty: it is
+    /// not known.
     pub target: Vec<u8>,
     /// The version it was carried by.
     pub version: Version,
-    /// The header section.
+    /// The header section, of HTTP/2 with the pseudo-header fields that are nowhere else.
     pub fields: Fields,
     /// Bytes of the head on the wire, start line and empty line included.
     pub head_size: u64,
@@ -74,13 +75,13 @@ pub struct Request {
 /// A response's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status code, 100 to 999.
+    /// The status code, 100 to 999; 0: it is not known.
     pub status: u16,
     /// The reason phrase (RFC 9112 section 4), where it is not the usual one of the status.
     pub reason: Option<Vec<u8>>,
     /// The version it was carried by.
     pub version: Version,
-    /// The header section.
+    /// The header section, of HTTP/2 with the pseudo-header fields that are nowhere else.
     pub fields: Fields,
     /// Bytes of the head on the wire, start line and empty line included.
     pub head_size: u64,
@@ -99,4 +100,34 @@ pub struct MessageEnd {
     pub trailers: Fields,
     /// Capture time of the segment with the message's last byte.
     pub at: Timestamp,
+}
+
+/// Why a stream or connection of HTTP/2 was ended (RFC 9113 section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode(pub u32);
+
+impl ErrorCode {
+    /// Nothing went wrong.
+    pub const NO_ERROR: Self = Self(0);
+
+    /// Its name in the RFC; one that the RFC does not know is to be taken for INTERNAL_ERROR.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self.0 {
+            0x0 => "NO_ERROR",
+            0x1 => "PROTOCOL_ERROR",
+            0x3 => "FLOW_CONTROL_ERROR",
+            0x4 => "SETTINGS_TIMEOUT",
+            0x5 => "STREAM_CLOSED",
+            0x6 => "FRAME_SIZE_ERROR",
+            0x7 => "REFUSED_STREAM",
+            0x8 => "CANCEL",
+            0x9 => "COMPRESSION_ERROR",
+            0xa => "CONNECT_ERROR",
+            0xb => "ENHANCE_YOUR_CALM",
+            0xc => "INADEQUATE_SECURITY",
+            0xd => "HTTP_1_1_REQUIRED",
+            _ => "INTERNAL_ERROR",
+        }
+    }
 }

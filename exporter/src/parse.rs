@@ -8,6 +8,7 @@
 pub mod dns;
 pub mod hpack;
 pub mod http1;
+pub mod http2;
 pub mod tls;
 
 /// The answer of a parser that was shown some bytes.

@@ -111,9 +111,13 @@ pub(super) fn trim(exchange: &mut Exchange, request: Size, response: Size) {
 
 /// Keeps the lines there is room for; gives the number of the others.
 fn trim_fields(fields: &mut Fields, left: &mut Size) -> u32 {
-    let before = fields.len();
-    *fields = fields.iter().filter(|(name, value)| left.take(name, value)).collect();
-    u32::try_from(before - fields.len()).unwrap_or(u32::MAX)
+    let mut kept = Fields::with_room_for(fields);
+    for (name, value) in fields.iter().filter(|(name, value)| left.take(name, value)) {
+        kept.push(name, value);
+    }
+    let dropped = fields.len() - kept.len();
+    *fields = kept;
+    u32::try_from(dropped).unwrap_or(u32::MAX)
 }
 
 /// Cuts the lists and names of both hellos. Their fingerprints are those of all there was.
