@@ -27,8 +27,8 @@ impl Version {
     }
 }
 
-/// What is remarkable about how a head was written; facts for smuggling hunts (RFC 9112
-/// sections 2.2, 5.1, 5.2, 6.1 and 6.3).
+/// What is remarkable about a head. But for the last, facts for smuggling hunts: how it was written
+/// (RFC 9112 sections 2.2, 5.1, 5.2, 6.1 and 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Oddities {
     /// Both Content-Length and Transfer-Encoding.
@@ -41,6 +41,8 @@ pub struct Oddities {
     pub bare_lf: bool,
     /// White space between a field name and its colon.
     pub space_before_colon: bool,
+    /// The rest of the head never came, or was not captured: only its whole lines are here.
+    pub truncated: bool,
 }
 
 /// When a head was received.

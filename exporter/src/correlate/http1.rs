@@ -323,6 +323,22 @@ impl Http1 {
         }
     }
 
+    /// Gives what is whole of a head that will never be.
+    fn give_cut_head(&mut self, side: Side, failure: Failure, steps: &mut Vec<Step>) {
+        match self.half_mut(side).stream.cut_head() {
+            Some(Part::Request(request)) => {
+                let (index, request) = (self.next_index(), Some(request));
+                let messages = Messages { index, request, ..Messages::default() };
+                give(Box::new(messages), Some(failure), steps);
+            }
+            Some(Part::Response(response)) => {
+                self.answer(response, steps);
+                self.settle_answering(Some(failure), steps);
+            }
+            _ => {}
+        }
+    }
+
     /// Messages of one side may have been lost. `body`: the last message's own bytes were.
     fn lost(&mut self, side: Side, body: bool, steps: &mut Vec<Step>) {
         self.half_mut(side).lost();
@@ -391,6 +407,7 @@ impl Conversation for Http1 {
     }
 
     fn gap(&mut self, side: Side, len: u64, at: Timestamp, steps: &mut Vec<Step>) {
+        self.give_cut_head(side, Failure::Gap, steps);
         match self.half_mut(side).stream.gap(len) {
             // Its end may have lain in the gap.
             Gap::InBody => {
@@ -406,6 +423,7 @@ impl Conversation for Http1 {
     }
 
     fn fin(&mut self, side: Side, at: Timestamp, steps: &mut Vec<Step>) {
+        self.give_cut_head(side, Failure::ConnectionClosed, steps);
         let end = self.half_mut(side).stream.finish(at);
         self.half_mut(side).buffered = 0;
         if side == Side::Client {
@@ -418,8 +436,10 @@ impl Conversation for Http1 {
     }
 
     fn fail(&mut self, failure: Failure, steps: &mut Vec<Step>) {
+        self.give_cut_head(Side::Server, failure, steps);
         self.settle_answering(Some(failure), steps);
         self.flush(failure, steps);
+        self.give_cut_head(Side::Client, failure, steps);
     }
 
     fn give_overdue(&mut self, limit: Timestamp, steps: &mut Vec<Step>) {

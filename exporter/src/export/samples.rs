@@ -224,12 +224,13 @@ fn any_timing() -> impl Strategy<Value = HeadTiming> {
 }
 
 fn any_oddities() -> impl Strategy<Value = Oddities> {
-    any::<[bool; 5]>().prop_map(|[both, length, fold, lf, space]| Oddities {
+    any::<[bool; 6]>().prop_map(|[both, length, fold, lf, space, truncated]| Oddities {
         content_length_and_transfer_encoding: both,
         duplicate_content_length: length,
         obs_fold: fold,
         bare_lf: lf,
         space_before_colon: space,
+        truncated,
     })
 }
 

@@ -204,6 +204,25 @@ impl Stream {
         gap
     }
 
+    /// Gives up a head that has begun: what its whole lines say, if its start line is one of them.
+    /// Its end is not given. The stream looks for the next head.
+    pub fn cut_head(&mut self) -> Option<Part> {
+        let State::Head { tentative } = self.state else { return None };
+        if !self.started {
+            return None;
+        }
+        let lines = section::whole_lines(self.section.so_far());
+        let timing = HeadTiming { first_byte: self.first_byte, complete: self.first_byte };
+        let (mut part, _) = head::parse(self.side, tentative, lines, timing)?;
+        match &mut part {
+            Part::Request(request) => request.oddities.truncated = true,
+            Part::Response(response) => response.oddities.truncated = true,
+            Part::End(_) | Part::Malformed(_) => {}
+        }
+        self.resume_search();
+        Some(part)
+    }
+
     /// The sender closed its direction at `at`: gives the end of a message that lasts until then
     /// (RFC 9112 section 6.3, rule 8). `None`: no message was open, or it is incomplete.
     pub fn finish(&mut self, at: Timestamp) -> Option<MessageEnd> {

@@ -3,6 +3,7 @@
 use super::{ACK, Correlator, FIN, RST, SECOND_NS, SYN, Wire, get, ok};
 use crate::exchange::Failure;
 use crate::flow::Verdict;
+use crate::http::Oddities;
 use crate::stats::Unit;
 
 #[test]
@@ -322,6 +323,25 @@ fn an_interim_response_whose_request_is_lost_is_given_with_the_final_one_or_alon
         .map(|exchange| (exchange.interim.len(), exchange.response.is_some()))
         .collect();
     assert_eq!(told, [(0, true), (1, true), (1, false)]);
+}
+
+/// What there is of it is of use: a client that sends one line a minute, or what it was cut by.
+#[test]
+fn of_a_head_that_never_ends_the_whole_lines_are_given() {
+    let cut = |from: Option<&Oddities>| from.map(|oddities| oddities.truncated);
+    let mut wire = Wire::open();
+    wire.client("GET / HTTP/1.1\r\nx-id: a\r\nx-more: ye").send(true, RST, b"");
+    assert_eq!(wire.pairs(), ["a/-"]);
+    let request = wire.exchanges()[0].request.as_ref().map(|request| &request.oddities);
+    assert_eq!(cut(request), Some(true));
+
+    let mut wire = Wire::open();
+    wire.client(get("b")).server("HTTP/1.1 200 OK\r\nx-id: b\r\nx-fold: a\r\n b");
+    wire.send(false, FIN, b"");
+    assert_eq!(wire.pairs(), ["b/b"]);
+    let response = wire.exchanges()[0].response.as_ref().expect("it was begun");
+    assert_eq!(cut(Some(&response.oddities)), Some(true));
+    assert_eq!(response.fields.len(), 1, "the value of the folded line is not whole");
 }
 
 /// A server answers garbage, and what answers it is not lost (RFC 9112 section 3).

@@ -195,10 +195,11 @@ fn original_client<F: FnMut(Key<'_>, Value<'_>)>(
     }
 }
 
-/// The version the request was carried by, else the response.
+/// The version the request was carried by, else the answer.
 fn version(exchange: &Exchange) -> Option<Version> {
     let request = exchange.request.as_ref().map(|request| request.version);
-    request.or(exchange.response.as_ref().map(|response| response.version))
+    let answer = exchange.response.as_ref().or(exchange.interim.first());
+    request.or(answer.map(|response| response.version))
 }
 
 fn sizes<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange) {
@@ -264,6 +265,7 @@ fn oddities<F: FnMut(Key<'_>, Value<'_>)>(
     visit.flag(names.obs_fold, oddities.obs_fold);
     visit.flag(names.bare_lf, oddities.bare_lf);
     visit.flag(names.space_before_colon, oddities.space_before_colon);
+    visit.flag(names.truncated, oddities.truncated);
 }
 
 fn interim_status<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, interim: &[Response]) {

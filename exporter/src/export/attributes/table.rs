@@ -131,13 +131,14 @@ pub(crate) const DURATION_NS: &str = "headertap.http.duration_ns";
 pub(crate) const INCOMPLETE: &str = "headertap.http.incomplete";
 pub(crate) const DUPLICATE_TRACEPARENT: &str = "headertap.http.duplicate_traceparent";
 
-/// How the head of one side was written; only when true.
+/// What is remarkable about the head of one side; only when true.
 pub(crate) struct OddityNames {
     pub(crate) content_length_and_transfer_encoding: &'static str,
     pub(crate) duplicate_content_length: &'static str,
     pub(crate) obs_fold: &'static str,
     pub(crate) bare_lf: &'static str,
     pub(crate) space_before_colon: &'static str,
+    pub(crate) truncated: &'static str,
 }
 pub(crate) const REQUEST_ODDITIES: OddityNames = OddityNames {
     content_length_and_transfer_encoding: "headertap.http.request.content_length_and_transfer_encoding",
@@ -145,6 +146,7 @@ pub(crate) const REQUEST_ODDITIES: OddityNames = OddityNames {
     obs_fold: "headertap.http.request.obs_fold",
     bare_lf: "headertap.http.request.bare_lf",
     space_before_colon: "headertap.http.request.space_before_colon",
+    truncated: "headertap.http.request.headers_truncated",
 };
 pub(crate) const RESPONSE_ODDITIES: OddityNames = OddityNames {
     content_length_and_transfer_encoding: "headertap.http.response.content_length_and_transfer_encoding",
@@ -152,6 +154,7 @@ pub(crate) const RESPONSE_ODDITIES: OddityNames = OddityNames {
     obs_fold: "headertap.http.response.obs_fold",
     bare_lf: "headertap.http.response.bare_lf",
     space_before_colon: "headertap.http.response.space_before_colon",
+    truncated: "headertap.http.response.headers_truncated",
 };
 
 pub(crate) const TLS_PROTOCOL_NAME: &str = "tls.protocol.name";
@@ -263,11 +266,13 @@ pub const RECORD: &[(&str, Type)] = &[
     (REQUEST_ODDITIES.obs_fold, Bool),
     (REQUEST_ODDITIES.bare_lf, Bool),
     (REQUEST_ODDITIES.space_before_colon, Bool),
+    (REQUEST_ODDITIES.truncated, Bool),
     (RESPONSE_ODDITIES.content_length_and_transfer_encoding, Bool),
     (RESPONSE_ODDITIES.duplicate_content_length, Bool),
     (RESPONSE_ODDITIES.obs_fold, Bool),
     (RESPONSE_ODDITIES.bare_lf, Bool),
     (RESPONSE_ODDITIES.space_before_colon, Bool),
+    (RESPONSE_ODDITIES.truncated, Bool),
     (TLS_PROTOCOL_NAME, Str),
     (TLS_PROTOCOL_VERSION, Str),
     (TLS_CLIENT_CIPHERS, Strs),

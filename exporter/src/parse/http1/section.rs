@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::fields::Fields;
 use crate::http::Oddities;
@@ -107,6 +107,18 @@ pub(super) fn without_empty_lines(mut bytes: &[u8]) -> &[u8] {
 /// The first line of `bytes` without its end; `None` where it is not whole.
 pub(super) fn first_line(mut bytes: &[u8]) -> Option<&[u8]> {
     next_line(&mut bytes, &mut Oddities::default())
+}
+
+/// The lines of `block` that are whole, and do not go on in one that is not (RFC 9112 section 5.2).
+pub(super) fn whole_lines(mut block: &[u8]) -> &[u8] {
+    loop {
+        let Some(lf) = memrchr(b'\n', block) else { return &[] };
+        let (lines, rest) = block.split_at(lf + 1);
+        if !matches!(rest, [b' ' | b'\t', ..]) {
+            return lines;
+        }
+        block = block.get(..lf).unwrap_or_default();
+    }
 }
 
 /// Takes the next line, and gives it without its end.
