@@ -15,6 +15,8 @@ mod trace;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use crate::connection::Connection;
 use crate::event::{Segment, SocketChange, SocketEvent, SocketRole};
 use crate::exchange::Exchange;
@@ -81,8 +83,9 @@ struct Turn {
 /// The stage.
 #[derive(Debug)]
 pub struct Correlator {
-    /// Boxed: the table itself stays small when it grows.
-    flows: HashMap<FlowKey, Box<Flow>>,
+    /// In an order that the events alone decide, as is then what is given at once. Boxed: the table
+    /// itself stays small when it grows.
+    flows: IndexMap<FlowKey, Box<Flow>>,
     turns: VecDeque<Turn>,
     /// What the flows keep, together.
     memory: usize,
@@ -111,7 +114,7 @@ impl Correlator {
     #[must_use]
     pub fn new(seed: [u8; 16], own_pid: u32, account: Arc<Account>) -> Self {
         Self {
-            flows: HashMap::new(),
+            flows: IndexMap::new(),
             turns: VecDeque::new(),
             memory: 0,
             shared: Shared {
@@ -286,7 +289,7 @@ impl Correlator {
         let over: Vec<FlowKey> =
             self.flows.iter().filter(|(_, flow)| flow.is_over(now)).map(|(key, _)| *key).collect();
         for key in over {
-            if let Some(flow) = self.flows.remove(&key) {
+            if let Some(flow) = self.flows.swap_remove(&key) {
                 self.close(flow, now, found);
             }
         }
@@ -318,7 +321,7 @@ impl Correlator {
             if last_seen > turn.last_seen && chances > 0 {
                 chances -= 1;
                 self.turns.push_back(Turn { last_seen, ..turn });
-            } else if let Some(flow) = self.flows.remove(&turn.key) {
+            } else if let Some(flow) = self.flows.swap_remove(&turn.key) {
                 self.close(flow, now, found);
                 return;
             }
@@ -350,7 +353,7 @@ impl Correlator {
     }
 }
 
-fn turns_of(flows: &HashMap<FlowKey, Box<Flow>>) -> VecDeque<Turn> {
+fn turns_of(flows: &IndexMap<FlowKey, Box<Flow>>) -> VecDeque<Turn> {
     let mut turns: Vec<Turn> =
         flows.iter().map(|(key, flow)| Turn { key: *key, last_seen: flow.last_seen() }).collect();
     turns.sort_unstable_by_key(|turn| turn.last_seen);
