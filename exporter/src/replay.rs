@@ -169,3 +169,6 @@ impl Replay {
         event.is_none_or(|event| sink.event(event))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,7 @@
 //! that it was captured on, and only that tells its link type and its clock.
 
 use pcap_parser::pcapng::{
-    InterfaceDescriptionBlock, parse_interfacedescriptionblock_be,
-    parse_interfacedescriptionblock_le,
+    OptionCode, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
 };
 
 use crate::flow::Timestamp;
@@ -102,10 +101,7 @@ impl PcapNg {
         }
         let link = LinkType(block.u16_at(8)?);
         let snap_len = block.u32_at(12)?;
-        let (ticks_per_second, offset_s) =
-            block.description().map_or((1_000_000, 0), |described| {
-                (described.ts_resolution().unwrap_or(1_000_000), described.ts_offset())
-            });
+        let (ticks_per_second, offset_s) = block.clock();
         self.interfaces.push(Interface { link, snap_len, ticks_per_second, offset_s });
         Some(if link.is_read() { Step::Other } else { Step::UnreadInterface(link) })
     }
@@ -180,12 +176,37 @@ impl Block<'_> {
         Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
-    fn description(&self) -> Option<InterfaceDescriptionBlock<'_>> {
+    /// How often an interface's clock ticks a second, and what its zero is.
+    fn clock(&self) -> (u64, i64) {
         let parse = if self.big_endian {
             parse_interfacedescriptionblock_be
         } else {
             parse_interfacedescriptionblock_le
         };
-        parse(self.bytes).ok().map(|(_, description)| description)
+        let (mut ticks_per_second, mut offset_s) = (1_000_000, 0);
+        let Ok((_, description)) = parse(self.bytes) else { return (ticks_per_second, offset_s) };
+        for option in &description.options {
+            match (option.code, &*option.value) {
+                (OptionCode::IfTsresol, [resolution, ..]) => {
+                    ticks_per_second = per_second(*resolution).unwrap_or(ticks_per_second);
+                }
+                (OptionCode::IfTsoffset, value) => {
+                    let bytes = value.first_chunk().copied().unwrap_or_default();
+                    offset_s = if self.big_endian {
+                        i64::from_be_bytes(bytes)
+                    } else {
+                        i64::from_le_bytes(bytes)
+                    };
+                }
+                _ => {}
+            }
+        }
+        (ticks_per_second, offset_s)
     }
+}
+
+/// A negative power of 10 or, with the upper bit, of 2.
+fn per_second(resolution: u8) -> Option<u64> {
+    let power = u32::from(resolution & 0x7f);
+    if resolution & 0x80 == 0 { 10_u64.checked_pow(power) } else { 2_u64.checked_pow(power) }
 }
