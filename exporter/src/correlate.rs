@@ -4,6 +4,7 @@
 //! flows, bounded in number, memory and time; asks no clock and does no I/O.
 
 mod conversation;
+mod dns;
 mod end;
 mod flow;
 mod http1;
@@ -18,13 +19,15 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::connection::Connection;
-use crate::event::{Segment, SocketChange, SocketEvent, SocketRole};
+use crate::dns::Lookup;
+use crate::event::{Datagram, Segment, SocketChange, SocketEvent, SocketRole};
 use crate::exchange::Exchange;
 use crate::flow::{Cell, FlowKey, Timestamp, Verdict};
 use crate::process::Process;
 use crate::stats::{Account, Outcome, Unit};
 use crate::tls::Handshake;
 
+use dns::Datagrams;
 use end::End;
 use flow::Flow;
 use messages::Step;
@@ -49,6 +52,8 @@ pub enum Found {
     Exchange(Box<Exchange>),
     /// A ClientHello was answered, or will not be.
     Handshake(Box<Handshake>),
+    /// A DNS lookup is over, or its query has waited for too long.
+    Lookup(Box<Lookup>),
     /// A socket of this host opened, closed or failed.
     Connection(Box<Connection>),
     /// The kernel side may stop, or go on, copying.
@@ -87,6 +92,7 @@ pub struct Correlator {
     /// itself stays small when it grows.
     flows: IndexMap<FlowKey, Box<Flow>>,
     turns: VecDeque<Turn>,
+    datagrams: Datagrams,
     /// What the flows keep, together.
     memory: usize,
     shared: Shared,
@@ -116,6 +122,7 @@ impl Correlator {
         Self {
             flows: IndexMap::new(),
             turns: VecDeque::new(),
+            datagrams: Datagrams::new(own_pid),
             memory: 0,
             shared: Shared {
                 tracer: Tracer::new(seed),
@@ -175,6 +182,18 @@ impl Correlator {
         if self.memory > self.limits.memory_bytes {
             self.shed(observed, found);
         }
+    }
+
+    /// Takes a datagram; `process` owns the socket that sent it.
+    pub fn datagram(
+        &mut self,
+        datagram: &Datagram<'_>,
+        process: Option<Arc<Process>>,
+        observed: Timestamp,
+        found: &mut Vec<Found>,
+    ) {
+        let mut scope = Scope { shared: &mut self.shared, observed, found };
+        self.datagrams.datagram(datagram, process, &mut scope);
     }
 
     /// Takes a socket's change of state; `process` owns the socket.
@@ -294,6 +313,7 @@ impl Correlator {
             }
         }
         let mut scope = Scope { shared: &mut self.shared, observed: now, found };
+        self.datagrams.expire(now, &mut scope);
         for flow in self.flows.values_mut() {
             let before = flow.cost();
             if before > 0 {
@@ -309,6 +329,8 @@ impl Correlator {
             self.close(flow, now, found);
         }
         self.turns.clear();
+        let mut scope = Scope { shared: &mut self.shared, observed: now, found };
+        self.datagrams.finish(&mut scope);
     }
 
     /// When the table is full, the flow that was silent for longest goes, as nearly as its turn

@@ -252,6 +252,19 @@ impl Lookup {
         first.map_or(self.observed, |message| message.at)
     }
 
+    /// What is asked, as the query says, else the response.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        let query = self.query.as_ref().filter(|query| !query.questions.is_empty());
+        query.or(self.response.as_ref()).map_or(&[], |message| &message.questions)
+    }
+
+    /// Whether one of the messages was read to this extent.
+    #[must_use]
+    pub fn has(&self, extent: Extent) -> bool {
+        [&self.query, &self.response].into_iter().flatten().any(|it| it.extent == extent)
+    }
+
     /// Nanoseconds from query to response, if both were seen.
     #[must_use]
     pub fn duration_ns(&self) -> Option<u64> {

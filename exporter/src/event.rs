@@ -69,6 +69,9 @@ pub struct Datagram<'a> {
     pub tuple: Tuple,
     /// The sender's socket cookie, 0 where the sender is not on this host.
     pub socket_cookie: u64,
+    /// Where on this host it was seen: a network interface and a direction; 0 in a file, where
+    /// each packet is there once.
+    pub sighting: u32,
     /// Whose socket sent it; `None` where the sender is not on this host.
     pub owner: Option<Owner>,
     /// Payload bytes, captured or not.

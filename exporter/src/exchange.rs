@@ -107,6 +107,21 @@ pub struct View {
     pub connection_id: u64,
 }
 
+impl View {
+    /// The view of whoever has no end of it; `process` stands for nobody's.
+    #[must_use]
+    pub fn of_observer(process: Arc<Process>, span: SpanContext) -> Self {
+        Self {
+            role: Role::Observer,
+            process,
+            span,
+            socket_cookie: 0,
+            netns_inode: 0,
+            connection_id: 0,
+        }
+    }
+}
+
 /// Header fields that policy or a cap took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropped {

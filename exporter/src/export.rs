@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::connection::Connection;
+use crate::dns::Lookup;
 use crate::exchange::{Exchange, View};
 use crate::stats::Tally;
 use crate::tls::Handshake;
@@ -135,6 +136,24 @@ impl Encoder {
                 tally: Tally { tls, log_records: 1, ..Tally::default() },
             });
             tls = 0;
+        }
+    }
+
+    /// Gives `emit` a log record for every view of the lookup. It is counted in the first record's
+    /// tally. A lookup has no span.
+    pub fn lookup(&mut self, lookup: &Lookup, mut emit: impl FnMut(Record)) {
+        let mut dns = 1;
+        for view in &lookup.views {
+            self.view.clear();
+            attributes::lookup(lookup, view, &mut |key, value| self.view.push(key, value));
+            let attributes = Attributes { blocks: &[&self.view], dropped: 0 };
+            emit(Record {
+                signal: Signal::Logs,
+                resource: self.resources.of(&view.process),
+                bytes: logs::lookup(lookup, view, &attributes, &mut self.line),
+                tally: Tally { dns, log_records: 1, ..Tally::default() },
+            });
+            dns = 0;
         }
     }
 

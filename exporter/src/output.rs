@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::connection::{Change, Connection};
 use crate::deliver::file::{Lines, Target};
 use crate::deliver::{Delivery, Limits, Settings, WhenFull, endpoint::Endpoints};
+use crate::dns::Lookup;
 use crate::exchange::Exchange;
 use crate::export::resource::Host;
 use crate::export::text::Text;
@@ -124,6 +125,23 @@ impl Output {
                 lines.push(text.handshake(handshake).as_bytes(), tally);
             }
             Self::OtlpJson { encoder, lines, account } => encoder.handshake(handshake, |record| {
+                count(account, &record);
+                lines.push(record);
+            }),
+        }
+    }
+
+    /// Takes a lookup.
+    pub fn lookup(&mut self, lookup: &Lookup) {
+        match self {
+            Self::Otlp { encoder, delivery, account } => encoder.lookup(lookup, |record| {
+                count(account, &record);
+                delivery.push(record);
+            }),
+            Self::Text { text, lines, .. } => {
+                lines.push(text.lookup(lookup).as_bytes(), Tally { dns: 1, ..Tally::default() });
+            }
+            Self::OtlpJson { encoder, lines, account } => encoder.lookup(lookup, |record| {
                 count(account, &record);
                 lines.push(record);
             }),

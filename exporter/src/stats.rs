@@ -23,6 +23,8 @@ pub enum Unit {
     Http,
     /// TLS handshakes, whatever number of records each gave.
     Tls,
+    /// DNS lookups, or messages that could not be read.
+    Dns,
     /// OTLP log records.
     LogRecords,
     /// OTLP spans.
@@ -230,6 +232,7 @@ impl Serialize for LostByCause<'_> {
 pub struct Account {
     http: Row,
     tls: Row,
+    dns: Row,
     connections: Row,
     packets: Row,
     segments: Row,
@@ -252,6 +255,7 @@ impl Account {
             Unit::Connections => &self.connections,
             Unit::Http => &self.http,
             Unit::Tls => &self.tls,
+            Unit::Dns => &self.dns,
             Unit::LogRecords => &self.log_records,
             Unit::Spans => &self.spans,
         }
@@ -259,10 +263,11 @@ impl Account {
 
     /// The lines in the order they are printed, with their names.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, &Row); 8] {
+    pub fn rows(&self) -> [(&'static str, &Row); 9] {
         [
             ("http", &self.http),
             ("tls", &self.tls),
+            ("dns", &self.dns),
             ("connections", &self.connections),
             ("packets", &self.packets),
             ("segments", &self.segments),
@@ -345,6 +350,8 @@ pub struct Tally {
     pub http: u64,
     /// TLS handshakes, in the same way.
     pub tls: u64,
+    /// Lookups, in the same way.
+    pub dns: u64,
     /// Connection changes.
     pub connections: u64,
     /// Log records.
@@ -358,15 +365,17 @@ impl Tally {
     pub fn add(&mut self, other: Self) {
         self.http += other.http;
         self.tls += other.tls;
+        self.dns += other.dns;
         self.connections += other.connections;
         self.log_records += other.log_records;
         self.spans += other.spans;
     }
 
-    fn units(self) -> [(Unit, u64); 5] {
+    fn units(self) -> [(Unit, u64); 6] {
         [
             (Unit::Http, self.http),
             (Unit::Tls, self.tls),
+            (Unit::Dns, self.dns),
             (Unit::Connections, self.connections),
             (Unit::LogRecords, self.log_records),
             (Unit::Spans, self.spans),

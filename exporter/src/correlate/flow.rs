@@ -5,19 +5,18 @@ mod begin;
 mod handshake;
 mod order;
 mod report;
+mod sockets;
 
-use crate::connection::CloseReason;
 use crate::event::{Segment, TcpFlags};
 use crate::exchange::Failure;
 use crate::flow::{Cell, Direction, Endpoint, FlowKey, Side, Timestamp};
-use crate::process::Process;
 use crate::reassemble::{Chunk, Direction as Reassembly};
-use crate::stats::{Arrival, Outcome, Unit};
+use crate::stats::Arrival;
 
+use super::Scope;
 use super::conversation::{Conversation, Fate};
 use super::end::End;
 use super::messages::Step;
-use super::{Found, Scope};
 use order::Waiting;
 
 /// A flow without an open socket on this host is forgotten when it has been silent for this long.
@@ -145,12 +144,6 @@ impl Flow {
         self.protocol = Protocol::Other;
     }
 
-    /// Whether `pid` may have opened it.
-    pub(super) fn may_be_opened_by(&self, pid: u32) -> bool {
-        let senders = [&self.low_to_high.sender, &self.high_to_low.sender];
-        senders.into_iter().flatten().any(|end| end.may_be_client() && end.process.pid == pid)
-    }
-
     /// Whether a packet of it was seen.
     pub(super) fn has_segments(&self) -> bool {
         [&self.low_to_high, &self.high_to_low].iter().any(|way| way.cell != Cell::default())
@@ -178,53 +171,6 @@ impl Flow {
             sockets.clone().next().is_none() && matches!(self.protocol, Protocol::Unknown(0));
         let limit = if is_embryonic { EMBRYONIC_MAX_NS } else { IDLE_MAX_NS };
         !sockets.any(|end| !end.is_closed()) && silent_ns > limit
-    }
-
-    /// Whether a socket with this cookie may be the one that sends in `direction`: the same
-    /// endpoints may exist in several network namespaces.
-    pub(super) fn may_be_sent_by(&self, direction: Direction, socket_cookie: u64) -> bool {
-        let seen = self.way(direction).socket_cookie;
-        seen == 0 || seen == socket_cookie
-    }
-
-    /// The socket that sends in `direction`, the first time with what `new` says of it.
-    pub(super) fn end(&mut self, direction: Direction, new: End) -> &mut End {
-        if new.is_client() {
-            self.client = Some(direction);
-        }
-        let sender = &mut self.way_mut(direction).sender;
-        if let Some(end) = sender.as_mut() {
-            end.learn(new);
-        } else {
-            *sender = Some(new);
-        }
-        sender.as_mut().expect("it was set above")
-    }
-
-    /// Who reset the connection, as the socket that sends in `direction` would say.
-    pub(super) fn reset(&self, direction: Direction) -> Option<CloseReason> {
-        self.reset_by.map(|by| match by == direction {
-            true => CloseReason::RstSent,
-            false => CloseReason::RstReceived,
-        })
-    }
-
-    /// The process that accepted a connection of `client_pid`.
-    pub(super) fn server_of(&self, client_pid: u32) -> Option<&std::sync::Arc<Process>> {
-        let client = self.client?;
-        let is_his = self.sender(client).is_some_and(|end| end.process.pid == client_pid);
-        let server = self.sender(client.reversed())?;
-        (is_his && server.process.pid != 0).then_some(&server.process)
-    }
-
-    /// Every socket of this host at this connection is closed.
-    pub(super) fn note_socket_closed(&mut self, at: Timestamp) {
-        let mut ends = [&self.low_to_high, &self.high_to_low]
-            .into_iter()
-            .filter_map(|way| way.sender.as_ref());
-        if ends.all(End::is_closed) {
-            self.closed_at.get_or_insert(at);
-        }
     }
 
     /// Whether the segment is of a newer connection between the same ports. A SYN that is
@@ -441,26 +387,5 @@ impl Flow {
             self.step(step, client, scope);
         }
         scope.shared.steps = steps;
-    }
-
-    fn step(&mut self, step: Step, client: Direction, scope: &mut Scope<'_>) {
-        let account = &scope.shared.account;
-        match step {
-            Step::Asked(index) => self.asked(index, client, scope),
-            Step::Exchange(messages) => {
-                account.seen(Unit::Http, 1);
-                let exchange = self.exchange(*messages, client, scope);
-                scope.found.push(Found::Exchange(Box::new(exchange)));
-            }
-            Step::Handshake(hellos) => {
-                account.seen(Unit::Tls, 1);
-                let handshake = self.handshake(hellos, client, scope);
-                scope.found.push(Found::Handshake(Box::new(handshake)));
-            }
-            Step::Lost(unit, cause) => {
-                account.seen(unit, 1);
-                account.settle(unit, Outcome::Lost(cause), 1);
-            }
-        }
     }
 }

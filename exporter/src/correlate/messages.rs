@@ -5,6 +5,7 @@ use crate::flow::Timestamp;
 use crate::http::{MessageEnd, Request, Response};
 use crate::stats::{Cause, Unit};
 
+use super::dns;
 use super::tls::Hellos;
 use super::trace::Trace;
 
@@ -52,6 +53,8 @@ pub(super) enum Step {
     Exchange(Box<Messages>),
     /// A ClientHello was answered, or will not be.
     Handshake(Hellos),
+    /// A lookup is over.
+    Lookup(Box<dns::Found>),
     /// Something that was begun will not be given.
     Lost(Unit, Cause),
 }

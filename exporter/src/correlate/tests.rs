@@ -2,6 +2,7 @@
 
 mod bounds;
 mod conversations;
+mod lookups;
 mod sockets;
 mod turns;
 

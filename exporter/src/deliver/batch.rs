@@ -119,6 +119,7 @@ fn share(total: Tally, rejected: u64) -> Tally {
     Tally {
         http: of(total.http),
         tls: of(total.tls),
+        dns: of(total.dns),
         connections: of(total.connections),
         log_records: of(total.log_records),
         spans: of(total.spans),
@@ -129,6 +130,7 @@ fn difference(total: Tally, part: Tally) -> Tally {
     Tally {
         http: total.http - part.http,
         tls: total.tls - part.tls,
+        dns: total.dns - part.dns,
         connections: total.connections - part.connections,
         log_records: total.log_records - part.log_records,
         spans: total.spans - part.spans,
@@ -142,8 +144,8 @@ mod tests {
 
     #[test]
     fn rejected_records_are_counted_exactly_and_what_rides_in_them_rounded_up() {
-        let total = Tally { http: 3, tls: 0, connections: 5, log_records: 10, spans: 0 };
-        let lost = Tally { http: 1, tls: 0, connections: 2, log_records: 3, spans: 0 };
+        let total = Tally { http: 3, dns: 2, connections: 5, log_records: 10, ..Tally::default() };
+        let lost = Tally { http: 1, dns: 1, connections: 2, log_records: 3, ..Tally::default() };
         assert_eq!(share(total, 3), lost);
         assert_eq!(share(total, 10), total);
         assert_eq!(share(total, u64::MAX), total, "a collector cannot reject more than it got");

@@ -12,12 +12,14 @@ use crate::export::number::{push_hex, push_ip};
 use crate::flow::Endpoint;
 
 mod connection;
+mod dns;
 mod exchange;
 mod fields;
 pub mod table;
 mod tls;
 
 pub use connection::connection;
+pub(crate) use dns::{error_code, lookup};
 pub(crate) use exchange::{ErrorType, error_type, exchange, incomplete, known_method, sections};
 pub(crate) use tls::{handshake, handshake_error, protocol};
 

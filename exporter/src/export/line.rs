@@ -17,6 +17,9 @@ use crate::flow::Endpoint;
 use crate::process::Process;
 
 pub(crate) use tls::{push_choice, push_handshake, push_handshake_outcome, push_handshake_server};
+mod lookup;
+
+pub(crate) use lookup::{push_asked, push_lookup, push_result};
 
 /// Most bytes of a request target in a line.
 const MAX_TARGET_BYTES: usize = 256;

@@ -4,12 +4,13 @@
 //! The body is a line for people; whatever is to be searched stands in the attributes. Severity
 //! has a number and no text, as the conventions ask.
 
-use super::attributes::{ErrorType, Key, Value, error_type, handshake_error, table};
+use super::attributes::{ErrorType, Key, Value, error_code, error_type, handshake_error, table};
 use super::key_values::{Attributes, put_key_value};
 use super::line;
 use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
 use super::target::Target;
 use crate::connection::{Change, CloseReason, Connection};
+use crate::dns::{Failure, Lookup};
 use crate::exchange::{Exchange, SpanContext, View};
 use crate::flow::Timestamp;
 use crate::tls::Handshake;
@@ -30,6 +31,10 @@ const STRING_VALUE: u32 = 1;
 
 /// Room for all but the attributes and the body.
 const FIXED_BYTES: usize = 192;
+
+/// Response codes of DNS (RFC 1035 section 4.1.1).
+const SERVFAIL: u16 = 2;
+const NXDOMAIN: u16 = 3;
 
 /// `SeverityNumber`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +96,25 @@ pub(super) fn handshake(
     encode(&event, attributes)
 }
 
+/// The log record of a lookup in one view.
+pub(super) fn lookup(
+    lookup: &Lookup,
+    view: &View,
+    attributes: &Attributes<'_>,
+    line: &mut String,
+) -> Vec<u8> {
+    line.clear();
+    line::push_lookup(line, lookup, view);
+    let event = Event {
+        name: "headertap.dns.lookup",
+        severity: lookup_severity(lookup),
+        body: line,
+        at: lookup.start(),
+        observed: lookup.observed,
+    };
+    encode(&event, attributes)
+}
+
 /// The log record of a change of a connection.
 pub(super) fn connection(connection: &Connection, attributes: &Attributes<'_>) -> Vec<u8> {
     let (name, severity) = connection_kind(&connection.change);
@@ -111,6 +135,17 @@ fn exchange_severity(exchange: &Exchange, view: &View) -> Severity {
         Some(ErrorType::Status(500..)) => Severity::Error,
         Some(ErrorType::Status(_) | ErrorType::Failure(_)) => Severity::Warn,
         None => Severity::Info,
+    }
+}
+
+/// That a name does not exist is an answer like others; that a server fails is an error for
+/// everyone who asks it.
+fn lookup_severity(lookup: &Lookup) -> Severity {
+    let has_failed = lookup.failure.and_then(Failure::error_type).is_some();
+    match error_code(lookup) {
+        Some(SERVFAIL) => Severity::Error,
+        None | Some(NXDOMAIN) if !has_failed => Severity::Info,
+        _ => Severity::Warn,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is encoded, read back by `opentelemetry-proto`: the oracle.
 
+mod lookups;
+
 use std::collections::HashSet;
 
 use opentelemetry_proto::tonic::common::v1::AnyValue;

@@ -15,6 +15,8 @@ use crate::flow::{Endpoint, Timestamp};
 use crate::http::{Request, Response, Version};
 use crate::tls::Handshake;
 
+mod lookup;
+
 /// Columns of the process and the method, which are filled up on the right, and of the duration,
 /// on the left. Longer ones push the rest away.
 const PROCESS_COLUMNS: usize = 20;

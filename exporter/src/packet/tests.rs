@@ -230,6 +230,7 @@ fn udp_gives_a_datagram() {
         at: AT,
         tuple: found.tuple,
         socket_cookie: 0,
+        sighting: 0,
         owner: None,
         len: 8,
         payload: b"question",

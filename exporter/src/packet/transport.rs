@@ -51,6 +51,7 @@ pub(super) fn decode_udp<'a>(
         at: place.at,
         tuple,
         socket_cookie: 0,
+        sighting: 0,
         owner: None,
         len: length(payload)?,
         payload: payload.bytes(),

@@ -8,6 +8,7 @@
 //! it could be read; [`strict_message`] is for bytes that may be anything, and takes only what is
 //! DNS beyond doubt.
 
+mod frames;
 mod rdata;
 mod reader;
 mod svcb;
@@ -17,6 +18,8 @@ use crate::dns::registry::is_known_type;
 use crate::dns::{Edns, Extent, Flags, Message, Question, Record};
 
 use reader::Reader;
+
+pub use frames::{Frames, begins_message, first_bytes};
 
 /// Questions that are kept of a message; more than one are multicast DNS, or nobody's.
 const QUESTIONS_MAX: usize = 64;

@@ -120,7 +120,11 @@ impl Sink for Live {
         let set = |cell, verdict| self.verdicts.set(cell, verdict);
         match event::decode(record, self.boot_offset_ns) {
             Ok(Event::Segment(segment)) => self.stages.segment(&segment, observed, set),
-            Ok(Event::Datagram(datagram)) => self.stages.datagram(&datagram),
+            Ok(Event::Datagram(datagram)) => {
+                let owner = datagram.owner.as_ref();
+                let process = owner.map(|owner| self.processes.get(owner.pid, &owner.comm));
+                self.stages.datagram(&datagram, process, observed);
+            }
             Ok(Event::Socket(socket)) => {
                 let process = self.processes.get(socket.owner.pid, &socket.owner.comm);
                 self.stages.work(|it, found| it.socket(&socket, process, observed, found), set);

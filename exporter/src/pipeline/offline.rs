@@ -102,7 +102,7 @@ impl Sink for Offline<'_> {
             }
             Event::Datagram(datagram) => {
                 self.pass(datagram.at);
-                self.stages.datagram(&datagram);
+                self.stages.datagram(&datagram, None, datagram.at);
             }
             // Files hold packets only.
             Event::Socket(_) => {}

@@ -10,6 +10,7 @@ use crate::event::{Datagram, Segment};
 use crate::flow::{Cell, Timestamp, Verdict};
 use crate::output::Output;
 use crate::policy::Policy;
+use crate::process::Process;
 use crate::stats::{Account, Outcome, Unit};
 
 /// The stages that are the same for the kernel's events and a file's.
@@ -46,8 +47,18 @@ impl Stages {
         self.work(|correlator, found| correlator.segment(segment, observed, found), set);
     }
 
-    pub(super) fn datagram(&mut self, _: &Datagram<'_>) {
+    /// `process` owns the socket that sent it.
+    pub(super) fn datagram(
+        &mut self,
+        datagram: &Datagram<'_>,
+        process: Option<Arc<Process>>,
+        observed: Timestamp,
+    ) {
         self.account.settle(Unit::Datagrams, Outcome::Exported, 1);
+        self.work(
+            |correlator, found| correlator.datagram(datagram, process, observed, found),
+            |_, _| {},
+        );
     }
 
     /// Lets the correlator work, and everything it finds go its way; `set` takes verdicts for the
@@ -61,6 +72,7 @@ impl Stages {
         for found in self.found.drain(..) {
             match found {
                 Found::Verdict(cell, verdict) => set(cell, verdict),
+                Found::Lookup(lookup) => self.output.lookup(&lookup),
                 Found::Connection(connection) => self.output.connection(&connection),
                 Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
                     Some(handshake) => self.output.handshake(&handshake),

@@ -1,7 +1,7 @@
 //! What a connection's bytes are: asked of its first bytes or, where they were missed, of segments,
 //! until one of them tells.
 
-use crate::flow::{Direction, Side, Timestamp};
+use crate::flow::{Direction, Side, Timestamp, Tuple};
 use crate::parse::Parsed;
 
 use super::super::recognise::{Kind, first_bytes, mid_stream};
@@ -24,7 +24,8 @@ impl Flow {
         let side = self.side(direction);
         let (mut begun, since) = self.way_mut(direction).begun.take().unwrap_or((Vec::new(), at));
         begun.extend_from_slice(bytes);
-        let recognised = first_bytes(side, &begun);
+        let server = if side == Side::Server { direction } else { direction.reversed() };
+        let recognised = first_bytes(side, &begun, self.endpoint(server).port);
         self.way_mut(direction).begun = Some((begun, since));
         match recognised {
             Parsed::Message(kind) => self.start(kind, scope),
@@ -55,7 +56,11 @@ impl Flow {
     ) {
         let (mut begun, since) = self.way_mut(direction).begun.take().unwrap_or((Vec::new(), at));
         begun.extend_from_slice(bytes);
-        match mid_stream(&begun) {
+        let tuple = Tuple {
+            source: self.endpoint(direction),
+            destination: self.endpoint(direction.reversed()),
+        };
+        match mid_stream(&begun, tuple) {
             Parsed::Message((kind, side)) => {
                 let client = if side == Side::Client { direction } else { direction.reversed() };
                 self.client = Some(client);

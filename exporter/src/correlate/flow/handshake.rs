@@ -37,14 +37,8 @@ impl Flow {
             |(direction, role)| Some(self.sender(direction)?.view(role, SpanContext::default()));
         let mut views: Vec<View> = ends.into_iter().filter_map(of_end).collect();
         if views.is_empty() {
-            views.push(View {
-                role: Role::Observer,
-                process: scope.shared.nobody.clone(),
-                span: SpanContext::default(),
-                socket_cookie: 0,
-                netns_inode: 0,
-                connection_id: 0,
-            });
+            let nobody = scope.shared.nobody.clone();
+            views.push(View::of_observer(nobody, SpanContext::default()));
         }
         views
     }

@@ -1,9 +1,13 @@
 //! From a connection's messages to an [`Exchange`]: who took part, and under which trace.
 
+use crate::dns::{Lookup, Transport};
 use crate::exchange::{Dropped, Exchange, Role, View};
-use crate::flow::Direction;
+use crate::flow::{Direction, Side};
+use crate::stats::{Outcome, Unit};
 
-use super::super::messages::Messages;
+use super::super::Found;
+use super::super::dns;
+use super::super::messages::{Messages, Step};
 use super::super::trace::{Ends, Place, Trace, Tracer};
 use super::{Flow, Protocol, Scope};
 
@@ -14,6 +18,33 @@ impl Flow {
             server: self.endpoint(client.reversed()),
             start: self.start,
             index: self.first_index + index,
+        }
+    }
+
+    /// Gives what the conversation found.
+    pub(super) fn step(&mut self, step: Step, client: Direction, scope: &mut Scope<'_>) {
+        let account = &scope.shared.account;
+        match step {
+            Step::Asked(index) => self.asked(index, client, scope),
+            Step::Exchange(messages) => {
+                account.seen(Unit::Http, 1);
+                let exchange = self.exchange(*messages, client, scope);
+                scope.found.push(Found::Exchange(Box::new(exchange)));
+            }
+            Step::Handshake(hellos) => {
+                account.seen(Unit::Tls, 1);
+                let handshake = self.handshake(hellos, client, scope);
+                scope.found.push(Found::Handshake(Box::new(handshake)));
+            }
+            Step::Lookup(found) => {
+                account.seen(Unit::Dns, 1);
+                let lookup = self.lookup(*found, client, scope);
+                scope.found.push(Found::Lookup(Box::new(lookup)));
+            }
+            Step::Lost(unit, cause) => {
+                account.seen(unit, 1);
+                account.settle(unit, Outcome::Lost(cause), 1);
+            }
         }
     }
 
@@ -63,6 +94,22 @@ impl Flow {
         }
     }
 
+    fn lookup(&self, found: dns::Found, client: Direction, scope: &Scope<'_>) -> Lookup {
+        let client = if found.client == Side::Client { client } else { client.reversed() };
+        Lookup {
+            client: self.endpoint(client),
+            server: self.endpoint(client.reversed()),
+            protocol: found.protocol,
+            transport: Transport::Tcp,
+            query: found.query,
+            response: found.response,
+            failure: found.failure,
+            is_repeated: found.is_repeated,
+            observed: scope.observed,
+            views: self.views_without_span(client, scope),
+        }
+    }
+
     fn ends(&self, client: Direction) -> Ends<'_> {
         let process = |direction| self.sender(direction).map(|end| &*end.process);
         Ends { client: process(client), server: process(client.reversed()) }
@@ -88,14 +135,7 @@ impl Flow {
             views.push(end.view(Role::Server, span));
         }
         if views.is_empty() {
-            views.push(View {
-                role: Role::Observer,
-                process: scope.shared.nobody.clone(),
-                span: Tracer::observer(trace),
-                socket_cookie: 0,
-                netns_inode: 0,
-                connection_id: 0,
-            });
+            views.push(View::of_observer(scope.shared.nobody.clone(), Tracer::observer(trace)));
         }
         views
     }

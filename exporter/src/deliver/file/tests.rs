@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const LINE: Tally = Tally { http: 0, tls: 0, connections: 0, log_records: 1, spans: 0 };
+const LINE: Tally = Tally { http: 0, tls: 0, dns: 0, connections: 0, log_records: 1, spans: 0 };
 const LONG: Duration = Duration::from_secs(10);
 
 /// A file name of this test's own, removed at the end.

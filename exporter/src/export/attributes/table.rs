@@ -197,6 +197,72 @@ pub(crate) const TLS_DURATION_NS: &str = "headertap.tls.duration_ns";
 pub(crate) const TLS_INCOMPLETE: &str = "headertap.tls.incomplete";
 /// Policy cut lists of the hellos short; only when true.
 pub(crate) const TLS_LISTS_CUT: &str = "headertap.tls.lists_cut";
+pub(crate) const DNS_QUESTION_NAME: &str = "dns.question.name";
+/// The addresses among the answers.
+pub(crate) const DNS_ANSWERS: &str = "dns.answers";
+pub(crate) const DNS_ID: &str = "headertap.dns.id";
+pub(crate) const DNS_OPCODE: &str = "headertap.dns.opcode";
+/// Those of the response, or of the query where there is no response; then counts and sizes too.
+pub(crate) const DNS_FLAGS: &str = "headertap.dns.flags";
+/// Questions, answers, authority and additional records, as the header tells of them.
+pub(crate) const DNS_COUNTS: &str = "headertap.dns.counts";
+pub(crate) const DNS_SIZE: &str = "headertap.dns.size";
+pub(crate) const DNS_QUERY_FLAGS: &str = "headertap.dns.query.flags";
+pub(crate) const DNS_QUERY_COUNTS: &str = "headertap.dns.query.counts";
+pub(crate) const DNS_QUERY_SIZE: &str = "headertap.dns.query.size";
+pub(crate) const DNS_QUESTION_TYPE: &str = "headertap.dns.question.type";
+pub(crate) const DNS_QUESTION_CLASS: &str = "headertap.dns.question.class";
+/// All questions, where there is more than one.
+pub(crate) const DNS_QUESTION_NAMES: &str = "headertap.dns.question.names";
+pub(crate) const DNS_QUESTION_TYPES: &str = "headertap.dns.question.types";
+pub(crate) const DNS_QUESTION_CLASSES: &str = "headertap.dns.question.classes";
+/// Of each question 1 if it wants a unicast response, else 0; only where one does.
+pub(crate) const DNS_QUESTION_UNICAST: &str = "headertap.dns.question.unicast_response";
+/// The name that the response repeats, where its letters are of another case.
+pub(crate) const DNS_RESPONSE_NAME: &str = "headertap.dns.response.question_name";
+pub(crate) const DNS_RESPONSE_CODE: &str = "headertap.dns.response.code";
+pub(crate) const DNS_TRUNCATED: &str = "headertap.dns.truncated";
+/// The answers, in one order.
+pub(crate) const DNS_ANSWER_NAMES: &str = "headertap.dns.answer.names";
+pub(crate) const DNS_ANSWER_TYPES: &str = "headertap.dns.answer.types";
+pub(crate) const DNS_ANSWER_TTLS: &str = "headertap.dns.answer.ttls";
+pub(crate) const DNS_ANSWER_DATA: &str = "headertap.dns.answer.data";
+/// Only where one is not IN.
+pub(crate) const DNS_ANSWER_CLASSES: &str = "headertap.dns.answer.classes";
+/// Of each answer 1 if it replaces what is cached, else 0; only where one does.
+pub(crate) const DNS_ANSWER_CACHE_FLUSH: &str = "headertap.dns.answer.cache_flush";
+pub(crate) const DNS_ANSWER_TTL_MIN: &str = "headertap.dns.answer.ttl_min";
+/// From the query to the response.
+pub(crate) const DNS_DURATION_NS: &str = "headertap.dns.duration_ns";
+/// The query had been asked before, and the response to that one serves.
+pub(crate) const DNS_REPEATED: &str = "headertap.dns.repeated";
+/// A record of a message breaks the rules.
+pub(crate) const DNS_MALFORMED: &str = "headertap.dns.malformed";
+/// `gap` or `unfinished`: what is missing was not seen, which says nothing of the traffic.
+pub(crate) const DNS_INCOMPLETE: &str = "headertap.dns.incomplete";
+
+/// The OPT record of one message.
+pub(crate) struct EdnsNames {
+    pub(crate) udp_size: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) dnssec_ok: &'static str,
+    pub(crate) options: &'static str,
+    pub(crate) errors: &'static str,
+}
+pub(crate) const DNS_QUERY_EDNS: EdnsNames = EdnsNames {
+    udp_size: "headertap.dns.query.edns.udp_size",
+    version: "headertap.dns.query.edns.version",
+    dnssec_ok: "headertap.dns.query.edns.dnssec_ok",
+    options: "headertap.dns.query.edns.options",
+    errors: "headertap.dns.query.edns.errors",
+};
+pub(crate) const DNS_RESPONSE_EDNS: EdnsNames = EdnsNames {
+    udp_size: "headertap.dns.response.edns.udp_size",
+    version: "headertap.dns.response.edns.version",
+    dnssec_ok: "headertap.dns.response.edns.dnssec_ok",
+    options: "headertap.dns.response.edns.options",
+    errors: "headertap.dns.response.edns.errors",
+};
 
 /// What a log record or span may hold.
 pub const RECORD: &[(&str, Type)] = &[
@@ -304,4 +370,44 @@ pub const RECORD: &[(&str, Type)] = &[
     (TLS_DURATION_NS, Int),
     (TLS_INCOMPLETE, Str),
     (TLS_LISTS_CUT, Bool),
+    (DNS_QUESTION_NAME, Str),
+    (DNS_ANSWERS, Strs),
+    (DNS_ID, Int),
+    (DNS_OPCODE, Str),
+    (DNS_FLAGS, Strs),
+    (DNS_COUNTS, Ints),
+    (DNS_SIZE, Int),
+    (DNS_QUERY_FLAGS, Strs),
+    (DNS_QUERY_COUNTS, Ints),
+    (DNS_QUERY_SIZE, Int),
+    (DNS_QUESTION_TYPE, Str),
+    (DNS_QUESTION_CLASS, Str),
+    (DNS_QUESTION_NAMES, Strs),
+    (DNS_QUESTION_TYPES, Strs),
+    (DNS_QUESTION_CLASSES, Strs),
+    (DNS_QUESTION_UNICAST, Ints),
+    (DNS_RESPONSE_NAME, Str),
+    (DNS_RESPONSE_CODE, Str),
+    (DNS_TRUNCATED, Bool),
+    (DNS_ANSWER_NAMES, Strs),
+    (DNS_ANSWER_TYPES, Strs),
+    (DNS_ANSWER_TTLS, Ints),
+    (DNS_ANSWER_DATA, Strs),
+    (DNS_ANSWER_CLASSES, Strs),
+    (DNS_ANSWER_CACHE_FLUSH, Ints),
+    (DNS_ANSWER_TTL_MIN, Int),
+    (DNS_DURATION_NS, Int),
+    (DNS_REPEATED, Bool),
+    (DNS_MALFORMED, Bool),
+    (DNS_INCOMPLETE, Str),
+    (DNS_QUERY_EDNS.udp_size, Int),
+    (DNS_QUERY_EDNS.version, Int),
+    (DNS_QUERY_EDNS.dnssec_ok, Bool),
+    (DNS_QUERY_EDNS.options, Strs),
+    (DNS_QUERY_EDNS.errors, Ints),
+    (DNS_RESPONSE_EDNS.udp_size, Int),
+    (DNS_RESPONSE_EDNS.version, Int),
+    (DNS_RESPONSE_EDNS.dnssec_ok, Bool),
+    (DNS_RESPONSE_EDNS.options, Strs),
+    (DNS_RESPONSE_EDNS.errors, Ints),
 ];
