@@ -157,8 +157,9 @@ impl Correlator {
 
     /// Takes a segment.
     pub fn segment(&mut self, segment: &Segment<'_>, observed: Timestamp, found: &mut Vec<Found>) {
-        if segment.tuple.source == segment.tuple.destination {
-            // A socket connected to itself: its two directions cannot be told apart.
+        if segment.tuple.source == segment.tuple.destination && !self.files {
+            // A socket connected to itself: its two directions cannot be told apart. In a file it
+            // is rather one direction whose addresses were made up.
             return;
         }
         let (key, direction) = FlowKey::of(&segment.tuple);

@@ -13,16 +13,26 @@ pub enum Version {
     Http11,
     /// HTTP/2.
     Http2,
+    /// What stands behind `HTTP/` in an HTTP/1 start line and is no version of HTTP/1, filled up
+    /// with zeros. Servers refuse it, or read it as HTTP/1.
+    Other([u8; OTHER_VERSION_MAX_BYTES]),
 }
+
+/// A longer version is none.
+pub const OTHER_VERSION_MAX_BYTES: usize = 8;
 
 impl Version {
     /// The value of `network.protocol.version`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
             Self::Http2 => "2",
+            Self::Other(written) => {
+                let len = written.iter().position(|byte| *byte == 0).unwrap_or(written.len());
+                written.get(..len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+            }
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::connection::{Change, CloseReason, Connection, Totals};
 use crate::exchange::{Dropped, Exchange, Failure, Role, SpanContext, View};
 use crate::fields::Fields;
 use crate::flow::{Endpoint, Timestamp, Tuple};
-use crate::http::{HeadTiming, MessageEnd, Oddities, Request, Response, Version};
+use crate::http::{
+    HeadTiming, MessageEnd, OTHER_VERSION_MAX_BYTES, Oddities, Request, Response, Version,
+};
 use crate::process::Process;
 
 pub(super) const TRACE_ID: [u8; 16] = [
@@ -235,7 +237,12 @@ fn any_oddities() -> impl Strategy<Value = Oddities> {
 }
 
 fn any_version() -> impl Strategy<Value = Version> {
-    prop_oneof![Just(Version::Http10), Just(Version::Http11), Just(Version::Http2)]
+    prop_oneof![
+        Just(Version::Http10),
+        Just(Version::Http11),
+        Just(Version::Http2),
+        any::<[u8; OTHER_VERSION_MAX_BYTES]>().prop_map(Version::Other),
+    ]
 }
 
 fn any_request() -> impl Strategy<Value = Request> {

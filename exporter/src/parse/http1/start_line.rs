@@ -6,7 +6,7 @@
 use http::StatusCode;
 
 use crate::flow::Side;
-use crate::http::Version;
+use crate::http::{OTHER_VERSION_MAX_BYTES, Version};
 
 use super::section::{trim, trim_end};
 
@@ -26,28 +26,25 @@ pub(super) fn parse_request(line: &[u8]) -> Option<(&[u8], &[u8], Version)> {
     let (method, rest) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
     let (target, version) = rest.split_at_checked(memchr::memrchr(b' ', rest)?)?;
     let target = target.trim_ascii();
-    if method.is_empty() || !method.iter().all(is_tchar) || target.is_empty() {
+    // PRI is reserved for the preface of HTTP/2 (RFC 9113 section 11.6).
+    if method == b"PRI" || !is_token(method) || target.is_empty() {
         return None;
     }
-    match version.strip_prefix(b" HTTP/1.")? {
-        [minor] => Some((method, target, minor_version(*minor)?)),
-        _ => None,
-    }
+    Some((method, target, version_of(version.strip_prefix(b" HTTP/")?)?))
 }
 
 /// The version, code and reason phrase of a status line; the phrase and the space before it may
 /// lack, as clients allow.
 pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16, &[u8])> {
-    let [minor, b' ', rest @ ..] = line.strip_prefix(b"HTTP/1.")? else {
-        return None;
-    };
+    let line = line.strip_prefix(b"HTTP/")?;
+    let (version, rest) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
     let [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', reason @ ..] = rest.trim_ascii_start()
     else {
         return None;
     };
     let status = [a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(**d - b'0'));
     let is_longer = reason.first().is_some_and(u8::is_ascii_digit);
-    Some((minor_version(*minor)?, status, trim(reason))).filter(|_| !is_longer)
+    Some((version_of(version)?, status, trim(reason))).filter(|_| !is_longer)
 }
 
 /// The reason phrase, unless it is the usual one of the status and says nothing more.
@@ -56,11 +53,17 @@ pub(super) fn unusual_reason(status: u16, reason: &[u8]) -> Option<Vec<u8>> {
     (usual.map(str::as_bytes) != Some(reason)).then(|| reason.to_vec())
 }
 
-fn minor_version(digit: u8) -> Option<Version> {
-    match digit {
-        b'0' => Some(Version::Http10),
-        b'1'..=b'9' => Some(Version::Http11),
-        _ => None,
+/// The version that stands behind `HTTP/`. HTTP/0.9 had none, so who writes it does not speak it.
+fn version_of(written: &[u8]) -> Option<Version> {
+    match written {
+        b"1.0" => Some(Version::Http10),
+        [b'1', b'.', b'1'..=b'9'] => Some(Version::Http11),
+        b"0.9" | [] => None,
+        _ => {
+            let mut other = [0; OTHER_VERSION_MAX_BYTES];
+            other.get_mut(..written.len())?.copy_from_slice(written);
+            written.iter().all(u8::is_ascii_graphic).then_some(Version::Other(other))
+        }
     }
 }
 
@@ -80,9 +83,10 @@ pub(super) fn may_begin(side: Side, strict: bool, prefix: &[u8]) -> bool {
         Side::Client if strict => may_begin_strict_request(prefix),
         Side::Client => {
             let method = prefix.split(|byte| *byte == b' ').next().unwrap_or_default();
-            !method.is_empty() && method.iter().all(is_tchar)
+            is_token(method)
         }
-        Side::Server => may_begin_response(prefix),
+        Side::Server if strict => may_begin_response(prefix),
+        Side::Server => b"HTTP/".starts_with(prefix) || prefix.starts_with(b"HTTP/"),
     }
 }
 
@@ -107,7 +111,8 @@ pub(super) fn begins_head(side: Side, bytes: &[u8]) -> bool {
 
 /// Whether `bytes` begin with a status line, at least up to its code.
 pub(super) fn begins_response(bytes: &[u8]) -> bool {
-    bytes.get(..STATUS_PREFIX_BYTES).is_some_and(|prefix| parse_status(prefix).is_some())
+    bytes.starts_with(b"HTTP/1.")
+        && bytes.get(..STATUS_PREFIX_BYTES).is_some_and(|prefix| parse_status(prefix).is_some())
         && matches!(bytes.get(STATUS_PREFIX_BYTES), None | Some(b' ' | b'\t' | b'\r' | b'\n'))
 }
 
@@ -150,6 +155,10 @@ fn is_strict_method(method: &[u8]) -> bool {
 
 fn is_strict_target(target: &[u8]) -> bool {
     !target.is_empty() && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
 /// A byte of a token (RFC 9110 section 5.6.2).

@@ -234,20 +234,42 @@ fn only_content_is_skippable() {
     assert_eq!(skippable[1..], expected[1..]);
 }
 
+/// Scanners ask so, and what a server makes of it is of interest.
+#[test]
+fn a_version_that_is_none_is_told_as_it_is_written() {
+    for (line, version) in [("HTTP/2.0", "2.0"), ("HTTP/1.10", "1.10"), ("HTTP/1.7", "1.1")] {
+        for (side, head) in [
+            (Side::Client, format!("GET / {line}\r\n\r\n")),
+            (Side::Server, format!("{line} 200 OK\r\n\r\n")),
+        ] {
+            for cut in 0..head.len() {
+                let mut stream = Stream::new(side);
+                let (one, two) = head.as_bytes().split_at(cut);
+                let found = match &read_all(&mut stream, &[one, two], &[]).0[..] {
+                    [Part::Request(request), ..] => request.version,
+                    [Part::Response(response), ..] => response.version,
+                    other => panic!("{head:?} cut at {cut}: {other:?}"),
+                };
+                assert_eq!(found.as_str(), version, "{head:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_not_http_1_is_refused_as_soon_as_it_shows_and_left_in_the_chunk() {
     for (side, bytes) in [
         (Side::Client, b"\x16\x03\x01\x02".as_slice()),
         (Side::Client, b"GET /\r\n"),
         (Side::Client, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        (Side::Client, b"GET / HTTP/1.15\r\n"),
+        (Side::Client, b"GET / HTTP/long enough\r\n"),
         (Side::Client, b"GET / http/1.1\r\n"),
         (Side::Client, b"G\xc3T / HTTP/1.1\r\n"),
         (Side::Server, b"SSH-2.0-OpenSSH"),
         (Side::Server, b"HTTP/0.9 200 OK\r\n"),
         (Side::Server, b"HTTP/1.1 099 Low\r\n"),
         (Side::Server, b"HTTP/1.1 2000 Long\r\n"),
-        (Side::Server, b"HTTP/2"),
+        (Side::Server, b"HTTPS"),
     ] {
         let mut stream = Stream::new(side);
         let mut rest = bytes;
