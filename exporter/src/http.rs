@@ -14,7 +14,7 @@ pub enum Version {
     /// HTTP/2.
     Http2,
     /// What stands behind `HTTP/` in an HTTP/1 start line and is no version of HTTP/1, filled up
-    /// with zeros. Servers refuse it, or read it as HTTP/1.
+    /// with zeros: servers refuse it, or read it as HTTP/1. Only zeros: it was not captured.
     Other([u8; OTHER_VERSION_MAX_BYTES]),
 }
 

@@ -204,16 +204,17 @@ impl Stream {
         gap
     }
 
-    /// Gives up a head that has begun: what its whole lines say, if its start line is one of them.
-    /// Its end is not given. The stream looks for the next head.
+    /// Gives up a head that has begun: what its whole lines say, if its start line is one of them
+    /// or lacks no more than its version. Its end is not given. The stream looks for the next head.
     pub fn cut_head(&mut self) -> Option<Part> {
         let State::Head { tentative } = self.state else { return None };
-        if !self.started {
-            return None;
-        }
-        let lines = section::whole_lines(self.section.so_far());
+        let so_far = self.section.so_far();
         let timing = HeadTiming { first_byte: self.first_byte, complete: self.first_byte };
-        let (mut part, _) = head::parse(self.side, tentative, lines, timing)?;
+        let mut part = if self.started {
+            head::parse(self.side, tentative, section::whole_lines(so_far), timing)?.0
+        } else {
+            head::parse_cut_line(self.side, so_far, timing)?
+        };
         match &mut part {
             Part::Request(request) => request.oddities.truncated = true,
             Part::Response(response) => response.oddities.truncated = true,

@@ -176,7 +176,7 @@ fn network<F: FnMut(Key<'_>, Value<'_>)>(
     visit.str(table::NETWORK_TRANSPORT, "tcp");
     visit.str(table::NETWORK_TYPE, network_type(&server));
     visit.str(table::NETWORK_PROTOCOL_NAME, "http");
-    if let Some(version) = version(exchange) {
+    if let Some(version) = version(exchange).filter(|version| !version.as_str().is_empty()) {
         visit.str(table::NETWORK_PROTOCOL_VERSION, version.as_str());
     }
 }

@@ -1,7 +1,8 @@
 //! A head (RFC 9112 sections 3 to 6): its bytes, start line to empty line, in; the request or
 //! response and the framing of its content out.
 
-use crate::http::{HeadTiming, Oddities, Request, Response};
+use crate::fields::Fields;
+use crate::http::{HeadTiming, Oddities, Request, Response, Version};
 
 use super::body::{self, Body};
 use super::section::{next_line, parse_fields};
@@ -43,4 +44,18 @@ pub(super) fn parse(
             Some((Part::Response(response), body))
         }
     }
+}
+
+/// Reads a request line that was cut in its version. `None`: the target may have been cut as well.
+pub(super) fn parse_cut_line(side: Side, line: &[u8], timing: HeadTiming) -> Option<Part> {
+    let (method, target) = start_line::parse_cut_request(line).filter(|_| side == Side::Client)?;
+    Some(Part::Request(Request {
+        method: method.to_vec(),
+        target: target.to_vec(),
+        version: Version::Other(Default::default()),
+        fields: Fields::default(),
+        head_size: u64::try_from(line.len()).ok()?,
+        timing,
+        oddities: Oddities::default(),
+    }))
 }

@@ -33,6 +33,14 @@ pub(super) fn parse_request(line: &[u8]) -> Option<(&[u8], &[u8], Version)> {
     Some((method, target, version_of(version.strip_prefix(b" HTTP/")?)?))
 }
 
+/// The method and target of a strict request line that was cut in its version.
+pub(super) fn parse_cut_request(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = line.splitn(3, |byte| *byte == b' ');
+    let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_cut = !version.is_empty() && b"HTTP/1.1".starts_with(version);
+    (is_cut && is_strict_method(method) && is_strict_target(target)).then_some((method, target))
+}
+
 /// The version, code and reason phrase of a status line; the phrase and the space before it may
 /// lack, as clients allow.
 pub(super) fn parse_status(line: &[u8]) -> Option<(Version, u16, &[u8])> {
