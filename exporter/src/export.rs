@@ -27,7 +27,7 @@ mod spans;
 mod target;
 pub mod text;
 
-use attributes::MAX_SHARED;
+use attributes::{Key, MAX_SHARED, Value};
 use key_values::{Attributes, KeyValues};
 use resource::{Host, Resources};
 use target::Target;
@@ -48,6 +48,32 @@ pub enum Signal {
     Logs,
     /// Spans.
     Traces,
+}
+
+/// What is told in records: it is what may leave the host.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// An HTTP exchange.
+    Exchange(&'a Exchange),
+    /// A TLS handshake.
+    Handshake(&'a Handshake),
+    /// A DNS lookup.
+    Lookup(&'a Lookup),
+    /// A change of a connection.
+    Connection(&'a Connection),
+}
+
+impl Item<'_> {
+    /// The unit it is.
+    #[must_use]
+    pub fn tally(self) -> Tally {
+        match self {
+            Self::Exchange(_) => Tally { http: 1, ..Tally::default() },
+            Self::Handshake(_) => Tally { tls: 1, ..Tally::default() },
+            Self::Lookup(_) => Tally { dns: 1, ..Tally::default() },
+            Self::Connection(_) => Tally { connections: 1, ..Tally::default() },
+        }
+    }
 }
 
 /// One encoded log record or span, ready to be put into a request.
@@ -81,6 +107,16 @@ impl Encoder {
             view: KeyValues::default(),
             sections: Sections::default(),
             line: String::new(),
+        }
+    }
+
+    /// Gives `emit` the records of an item; the first counts it.
+    pub fn encode(&mut self, item: Item<'_>, mut emit: impl FnMut(Record)) {
+        match item {
+            Item::Exchange(exchange) => self.exchange(exchange, emit),
+            Item::Handshake(handshake) => self.handshake(handshake, emit),
+            Item::Lookup(lookup) => self.lookup(lookup, emit),
+            Item::Connection(connection) => emit(self.connection(connection)),
         }
     }
 
@@ -121,39 +157,48 @@ impl Encoder {
         }
     }
 
-    /// Gives `emit` a log record for every view of the handshake. It is counted in the first
-    /// record's tally.
-    pub fn handshake(&mut self, handshake: &Handshake, mut emit: impl FnMut(Record)) {
-        let mut tls = 1;
-        for view in &handshake.views {
-            self.view.clear();
-            attributes::handshake(handshake, view, &mut |key, value| self.view.push(key, value));
-            let attributes = Attributes { blocks: &[&self.view], dropped: 0 };
-            emit(Record {
-                signal: Signal::Logs,
-                resource: self.resources.of(&view.process),
-                bytes: logs::handshake(handshake, view, &attributes, &mut self.line),
-                tally: Tally { tls, log_records: 1, ..Tally::default() },
-            });
-            tls = 0;
-        }
+    /// Gives `emit` a log record for every view of the handshake.
+    pub fn handshake(&mut self, handshake: &Handshake, emit: impl FnMut(Record)) {
+        self.views(
+            &handshake.views,
+            Item::Handshake(handshake).tally(),
+            |view, mut visitor| attributes::handshake(handshake, view, &mut visitor),
+            |view, attributes, line| logs::handshake(handshake, view, attributes, line),
+            emit,
+        );
     }
 
-    /// Gives `emit` a log record for every view of the lookup. It is counted in the first record's
-    /// tally. A lookup has no span.
-    pub fn lookup(&mut self, lookup: &Lookup, mut emit: impl FnMut(Record)) {
-        let mut dns = 1;
-        for view in &lookup.views {
+    /// Gives `emit` a log record for every view of the lookup. A lookup has no span.
+    pub fn lookup(&mut self, lookup: &Lookup, emit: impl FnMut(Record)) {
+        self.views(
+            &lookup.views,
+            Item::Lookup(lookup).tally(),
+            |view, mut visitor| attributes::lookup(lookup, view, &mut visitor),
+            |view, attributes, line| logs::lookup(lookup, view, attributes, line),
+            emit,
+        );
+    }
+
+    /// A log record for every view; the first has the tally of what is told.
+    fn views(
+        &mut self,
+        views: &[View],
+        mut tally: Tally,
+        visit: impl Fn(&View, &mut dyn FnMut(Key<'_>, Value<'_>)),
+        encode: impl Fn(&View, &Attributes<'_>, &mut String) -> Vec<u8>,
+        mut emit: impl FnMut(Record),
+    ) {
+        for view in views {
             self.view.clear();
-            attributes::lookup(lookup, view, &mut |key, value| self.view.push(key, value));
+            visit(view, &mut |key, value| self.view.push(key, value));
             let attributes = Attributes { blocks: &[&self.view], dropped: 0 };
+            tally.log_records = 1;
             emit(Record {
                 signal: Signal::Logs,
                 resource: self.resources.of(&view.process),
-                bytes: logs::lookup(lookup, view, &attributes, &mut self.line),
-                tally: Tally { dns, log_records: 1, ..Tally::default() },
+                bytes: encode(view, &attributes, &mut self.line),
+                tally: std::mem::take(&mut tally),
             });
-            dns = 0;
         }
     }
 

@@ -10,16 +10,12 @@ use anyhow::Result;
 use tokio::runtime::Runtime;
 
 use crate::config::{self, Config};
-use crate::connection::{Change, Connection};
 use crate::deliver::file::{Lines, Target};
 use crate::deliver::{Delivery, Limits, Settings, WhenFull, endpoint::Endpoints};
-use crate::dns::Lookup;
-use crate::exchange::Exchange;
 use crate::export::resource::Host;
 use crate::export::text::Text;
-use crate::export::{Encoder, Record};
-use crate::stats::{Account, Outcome, Tally, Unit};
-use crate::tls::Handshake;
+use crate::export::{Encoder, Item, Record};
+use crate::stats::{Account, Outcome, Unit};
 
 mod json_lines;
 
@@ -93,83 +89,21 @@ impl Output {
         })
     }
 
-    /// Takes an exchange that may leave.
-    pub fn exchange(&mut self, exchange: &Exchange) {
+    /// Takes what may leave.
+    pub fn give(&mut self, item: Item<'_>) {
         match self {
-            Self::Otlp { encoder, delivery, account } => encoder.exchange(exchange, |record| {
+            Self::Otlp { encoder, delivery, account } => encoder.encode(item, |record| {
                 count(account, &record);
                 delivery.push(record);
             }),
-            Self::Text { text, lines, .. } => {
-                lines.push(
-                    text.exchange(exchange).as_bytes(),
-                    Tally { http: 1, ..Tally::default() },
-                );
-            }
-            Self::OtlpJson { encoder, lines, account } => encoder.exchange(exchange, |record| {
+            Self::OtlpJson { encoder, lines, account } => encoder.encode(item, |record| {
                 count(account, &record);
                 lines.push(record);
             }),
-        }
-    }
-
-    /// Takes a handshake that may leave.
-    pub fn handshake(&mut self, handshake: &Handshake) {
-        match self {
-            Self::Otlp { encoder, delivery, account } => encoder.handshake(handshake, |record| {
-                count(account, &record);
-                delivery.push(record);
-            }),
-            Self::Text { text, lines, .. } => {
-                let tally = Tally { tls: 1, ..Tally::default() };
-                lines.push(text.handshake(handshake).as_bytes(), tally);
-            }
-            Self::OtlpJson { encoder, lines, account } => encoder.handshake(handshake, |record| {
-                count(account, &record);
-                lines.push(record);
-            }),
-        }
-    }
-
-    /// Takes a lookup.
-    pub fn lookup(&mut self, lookup: &Lookup) {
-        match self {
-            Self::Otlp { encoder, delivery, account } => encoder.lookup(lookup, |record| {
-                count(account, &record);
-                delivery.push(record);
-            }),
-            Self::Text { text, lines, .. } => {
-                lines.push(text.lookup(lookup).as_bytes(), Tally { dns: 1, ..Tally::default() });
-            }
-            Self::OtlpJson { encoder, lines, account } => encoder.lookup(lookup, |record| {
-                count(account, &record);
-                lines.push(record);
-            }),
-        }
-    }
-
-    /// Takes a connection's change. Text tells of failures only: the exchanges tell the rest.
-    pub fn connection(&mut self, connection: &Connection) {
-        match self {
-            Self::Otlp { encoder, delivery, account } => {
-                let record = encoder.connection(connection);
-                count(account, &record);
-                delivery.push(record);
-            }
-            Self::Text { text, lines, account } => match connection.change {
-                Change::Failed(_) => {
-                    let tally = Tally { connections: 1, ..Tally::default() };
-                    lines.push(text.connection(connection).as_bytes(), tally);
-                }
-                Change::Open | Change::Close { .. } => {
-                    account.settle(Unit::Connections, Outcome::Filtered, 1);
-                }
+            Self::Text { text, lines, account } => match text.lines(item) {
+                Some(told) => lines.push(told.as_bytes(), item.tally()),
+                None => account.settle_all(item.tally(), Outcome::Filtered),
             },
-            Self::OtlpJson { encoder, lines, account } => {
-                let record = encoder.connection(connection);
-                count(account, &record);
-                lines.push(record);
-            }
         }
     }
 

@@ -4,11 +4,12 @@
 //! `>` before the request's and `<` before the response's; `*` stands before what is remarkable.
 //! Nothing from the wire reaches the terminal as a control character.
 
+use super::Item;
 use super::attributes::{self, Value, table};
 use super::escape::push_printable;
 use super::line;
 use super::target::Target;
-use crate::connection::Connection;
+use crate::connection::{Change, Connection};
 use crate::exchange::{Exchange, Role, View};
 use crate::fields::Fields;
 use crate::flow::{Endpoint, Timestamp};
@@ -42,6 +43,21 @@ pub struct Text {
 }
 
 impl Text {
+    /// The lines of an item, each with its end; `None` for a connection that opened or closed: what
+    /// it carried tells the rest.
+    #[must_use]
+    pub fn lines(&self, item: Item<'_>) -> Option<String> {
+        match item {
+            Item::Exchange(exchange) => Some(self.exchange(exchange)),
+            Item::Handshake(handshake) => Some(self.handshake(handshake)),
+            Item::Lookup(lookup) => Some(self.lookup(lookup)),
+            Item::Connection(connection) => match connection.change {
+                Change::Failed(_) => Some(self.connection(connection)),
+                Change::Open | Change::Close { .. } => None,
+            },
+        }
+    }
+
     /// The lines of an exchange, each with its end. An exchange with both ends on this host is
     /// told once.
     #[must_use]

@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::correlate::{Correlator, Found};
 use crate::event::{Datagram, Segment};
+use crate::export::Item;
 use crate::flow::{Cell, Timestamp, Verdict};
 use crate::output::Output;
 use crate::policy::Policy;
@@ -72,14 +73,14 @@ impl Stages {
         for found in self.found.drain(..) {
             match found {
                 Found::Verdict(cell, verdict) => set(cell, verdict),
-                Found::Lookup(lookup) => self.output.lookup(&lookup),
-                Found::Connection(connection) => self.output.connection(&connection),
+                Found::Lookup(lookup) => self.output.give(Item::Lookup(&lookup)),
+                Found::Connection(connection) => self.output.give(Item::Connection(&connection)),
                 Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
-                    Some(handshake) => self.output.handshake(&handshake),
+                    Some(handshake) => self.output.give(Item::Handshake(&handshake)),
                     None => self.account.settle(Unit::Tls, Outcome::Filtered, 1),
                 },
                 Found::Exchange(exchange) => match self.policy.apply(*exchange) {
-                    Some(exchange) => self.output.exchange(&exchange),
+                    Some(exchange) => self.output.give(Item::Exchange(&exchange)),
                     None => self.account.settle(Unit::Http, Outcome::Filtered, 1),
                 },
             }
