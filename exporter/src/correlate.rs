@@ -8,6 +8,7 @@ mod dns;
 mod end;
 mod flow;
 mod http1;
+mod http2;
 mod messages;
 mod recognise;
 mod tls;

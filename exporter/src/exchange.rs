@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Endpoint, Timestamp};
-use crate::http::{MessageEnd, Request, Response};
+use crate::http::{ErrorCode, MessageEnd, Request, Response};
 use crate::process::Process;
 
 /// Why an exchange has no complete response.
@@ -22,6 +22,10 @@ pub enum Failure {
     Gap,
     /// What came in place of a response was none that the protocol knows.
     ProtocolError,
+    /// One side ended the stream (RFC 9113 section 6.4) before the response was complete.
+    StreamReset(ErrorCode),
+    /// One side left the connection without seeing to the request (RFC 9113 section 6.8).
+    GoAway(ErrorCode),
 }
 
 impl Failure {
@@ -32,7 +36,18 @@ impl Failure {
             Self::ConnectionReset => Some("connection_reset"),
             Self::ConnectionClosed => Some("connection_closed"),
             Self::ProtocolError => Some("protocol_error"),
+            Self::StreamReset(_) => Some("stream_reset"),
+            Self::GoAway(_) => Some("goaway"),
             Self::Unfinished | Self::Gap => None,
+        }
+    }
+
+    /// The code that HTTP/2 gave for it.
+    #[must_use]
+    pub fn error_code(self) -> Option<ErrorCode> {
+        match self {
+            Self::StreamReset(code) | Self::GoAway(code) => Some(code),
+            _ => None,
         }
     }
 }
@@ -167,13 +182,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// When the exchange began: the first byte of its request, else of its response.
+    /// When the exchange began: the first byte of its request, else of its response, else its end.
     #[must_use]
     pub fn start(&self) -> Timestamp {
         let request = self.request.as_ref().map(|r| r.timing.first_byte);
         let first_answer = self.interim.first().or(self.response.as_ref());
         let response = first_answer.map(|response| response.timing.first_byte);
-        request.or(response).unwrap_or(self.observed)
+        let ends = self.request_end.as_ref().or(self.response_end.as_ref());
+        request.or(response).or(ends.map(|end| end.at)).unwrap_or(self.observed)
     }
 
     /// When the exchange ended: the last thing seen of it.

@@ -92,6 +92,12 @@ impl Fields {
         self.block.len()
     }
 
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.block.capacity() + self.lines.capacity() * size_of::<Line>()
+    }
+
     /// Whether there is no field line.
     #[must_use]
     pub fn is_empty(&self) -> bool {

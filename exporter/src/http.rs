@@ -106,8 +106,9 @@ pub struct Response {
 /// How a message ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageEnd {
-    /// Bytes of content as carried, without chunk framing (RFC 9110 section 8.6).
-    pub body_size: u64,
+    /// Bytes of content as carried, without chunks' or frames' own (RFC 9110 section 8.6); `None`:
+    /// some may not have been captured.
+    pub body_size: Option<u64>,
     /// The trailer section (RFC 9110 section 6.5), empty where there is none.
     pub trailers: Fields,
     /// Capture time of the segment with the message's last byte.

@@ -141,7 +141,8 @@ fn told(exchange: &Exchange) -> String {
     let status =
         exchange.response.as_ref().map_or("-".to_owned(), |answer| answer.status.to_string());
     let size = |end: &Option<MessageEnd>| {
-        end.as_ref().map_or("-".to_owned(), |end| end.body_size.to_string())
+        let size = end.as_ref().and_then(|end| end.body_size);
+        size.map_or("-".to_owned(), |size| size.to_string())
     };
     let [sent, received] = [&exchange.request_end, &exchange.response_end].map(size);
     format!("{request} ({sent}) {status} ({received})")

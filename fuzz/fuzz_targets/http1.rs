@@ -115,7 +115,7 @@ impl<'a> Input<'a> {
             }
             Part::Response(response) => (&response.fields, response.oddities),
             Part::End(end) => {
-                assert!(end.body_size <= self.bytes.len() as u64);
+                assert!(end.body_size.is_some_and(|size| size <= self.bytes.len() as u64));
                 return assert!(end.trailers.iter().all(|(name, _)| sent(name)));
             }
             Part::Malformed(_) => return,

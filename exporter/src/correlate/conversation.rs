@@ -17,6 +17,8 @@ pub(super) enum Fate {
     GoesOn,
     /// Nothing more is read of the connection.
     Over,
+    /// The connection goes on as `next`, which begins with the bytes that are `unread`.
+    Becomes { next: Box<dyn Conversation>, unread: usize },
     /// The connection is not what it was taken for.
     NotThisProtocol,
     /// It is over after `exchanges`, and another begins with the bytes that are `unread`.

@@ -350,14 +350,30 @@ impl Flow {
         match fate {
             Fate::GoesOn => {}
             Fate::Over => self.end_talk(Protocol::Other, scope),
+            Fate::Becomes { next, unread } => {
+                self.protocol = Protocol::Known(next);
+                self.go_on(direction, bytes, unread, at, scope);
+            }
             Fate::NotThisProtocol => self.give_up_begin(scope),
             Fate::Tunnel { unread, exchanges } => {
                 self.end_talk(Protocol::Unknown(0), scope);
                 self.first_index += exchanges;
-                if let Some(rest @ [_, ..]) = bytes.get(bytes.len().saturating_sub(unread)..) {
-                    self.data(direction, rest, at, scope);
-                }
+                self.go_on(direction, bytes, unread, at, scope);
             }
+        }
+    }
+
+    /// Shows the last bytes, which are `unread`, to what a conversation has given way to.
+    fn go_on(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        unread: usize,
+        at: Timestamp,
+        scope: &mut Scope<'_>,
+    ) {
+        if let Some(rest @ [_, ..]) = bytes.get(bytes.len().saturating_sub(unread)..) {
+            self.data(direction, rest, at, scope);
         }
     }
 

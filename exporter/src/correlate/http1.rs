@@ -18,6 +18,7 @@ use crate::parse::http1::{Gap, Malformed, Part};
 use crate::stats::{Cause, Unit};
 
 use super::conversation::{Conversation, Fate, Wants};
+use super::http2::Http2;
 use super::messages::{Messages, Step, give};
 use half::Half;
 
@@ -236,7 +237,35 @@ impl Http1 {
         self.answering = Some(messages);
         if self.responses.stream.is_upgraded() {
             self.tunnel = status != 101;
-            self.settle_answering(None, steps);
+            if !self.switches_to_http2() {
+                self.settle_answering(None, steps);
+            }
+        }
+    }
+
+    /// Whether the response just read switches to HTTP/2 (RFC 7540 section 3.2), where the final
+    /// response is to come.
+    fn switches_to_http2(&self) -> bool {
+        let response = self.answering.as_ref().and_then(|messages| messages.response.as_ref());
+        response.is_some_and(|response| {
+            let is_h2c = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"h2c");
+            response.status == 101 && response.fields.all("upgrade").any(is_h2c)
+        })
+    }
+
+    /// What comes behind the last message of HTTP/1, of which so many bytes were not read.
+    fn end(&mut self, unread: usize, steps: &mut Vec<Step>) -> Fate {
+        if self.switches_to_http2()
+            && let Some(messages) = self.answering.take()
+        {
+            self.flush(Failure::Unfinished, steps);
+            let next = Box::new(Http2::upgraded(messages, self.asked));
+            return Fate::Becomes { next, unread };
+        }
+        match self.asked {
+            exchanges if self.tunnel => Fate::Tunnel { unread, exchanges },
+            0 => Fate::NotThisProtocol,
+            _ => Fate::Over,
         }
     }
 
@@ -392,11 +421,7 @@ impl Conversation for Http1 {
         loop {
             match self.half_mut(side).stream.read(&mut bytes, at) {
                 Parsed::NeedMore => break,
-                Parsed::NotThisProtocol if self.tunnel => {
-                    return Fate::Tunnel { unread: bytes.len(), exchanges: self.asked };
-                }
-                Parsed::NotThisProtocol if self.asked == 0 => return Fate::NotThisProtocol,
-                Parsed::NotThisProtocol => return Fate::Over,
+                Parsed::NotThisProtocol => return self.end(bytes.len(), steps),
                 Parsed::Message(part) => self.part(side, part, steps),
             }
         }

@@ -16,6 +16,8 @@ const MESSAGES_COST_BYTES: usize = 2 * size_of::<Messages>();
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     pub(super) index: u64,
+    /// The stream identifier; `None` for HTTP/1.
+    pub(super) stream_id: Option<u32>,
     pub(super) request: Option<Request>,
     pub(super) request_end: Option<MessageEnd>,
     pub(super) response: Option<Response>,

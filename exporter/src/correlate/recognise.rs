@@ -6,11 +6,13 @@
 
 use crate::dns::Protocol;
 use crate::flow::{Side, Tuple};
-use crate::parse::{Parsed, dns, http1, tls};
+use crate::parse::http2::PREFACE;
+use crate::parse::{Parsed, dns, http1, http2, tls};
 
 use super::conversation::Conversation;
 use super::dns::Stream;
 use super::http1::Http1;
+use super::http2::Http2;
 use super::tls::Tls;
 
 /// A protocol that is told apart.
@@ -27,9 +29,9 @@ impl Kind {
     pub(super) fn begun(self) -> Option<Box<dyn Conversation>> {
         match self {
             Self::Http1 => Some(Box::new(Http1::new())),
+            Self::Http2 => Some(Box::new(Http2::new())),
             Self::Tls => Some(Box::new(Tls::new())),
             Self::Dns(protocol) => Some(Box::new(Stream::new(protocol))),
-            Self::Http2 => None,
         }
     }
 
@@ -37,9 +39,9 @@ impl Kind {
     pub(super) fn joined(self, lost: bool) -> Option<Box<dyn Conversation>> {
         match self {
             Self::Http1 => Some(Box::new(Http1::joined(0, lost))),
+            Self::Http2 => Some(Box::new(Http2::joined())),
             Self::Tls => Some(Box::new(Tls::joined())),
             Self::Dns(protocol) => Some(Box::new(Stream::joined(protocol))),
-            Self::Http2 => None,
         }
     }
 }
@@ -91,7 +93,11 @@ pub(super) fn mid_stream(bytes: &[u8], tuple: Tuple) -> Parsed<(Kind, Side)> {
         (Parsed::Message(side), _) => Parsed::Message((Kind::Tls, side)),
         (Parsed::NeedMore, _) => Parsed::NeedMore,
         (_, Parsed::Message(side)) => Parsed::Message((Kind::Http1, side)),
-        (_, _) => dns_in_mid_stream(bytes, tuple),
+        (_, _) if bytes.starts_with(PREFACE) => Parsed::Message((Kind::Http2, Side::Client)),
+        (_, _) => match http2::side_of(bytes) {
+            Parsed::Message(side) => Parsed::Message((Kind::Http2, side)),
+            Parsed::NeedMore | Parsed::NotThisProtocol => dns_in_mid_stream(bytes, tuple),
+        },
     }
 }
 
@@ -112,11 +118,18 @@ fn dns_in_mid_stream(bytes: &[u8], tuple: Tuple) -> Parsed<(Kind, Side)> {
     }
 }
 
+/// Whether a segment of these bytes, which does not tell, is of a protocol that another segment
+/// will tell.
+pub(super) fn will_tell(bytes: &[u8]) -> bool {
+    http2::side_of(bytes) == Parsed::NeedMore
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Parsed, Protocol, Side, Tuple, first_bytes, mid_stream};
+    use super::{Kind, Parsed, Protocol, Side, Tuple, first_bytes, http2, mid_stream, will_tell};
     use crate::dns::samples::{query, response};
     use crate::flow::Endpoint;
+    use crate::parse::http2::samples::{END_HEADERS, GET_AGAIN, HEADERS, SETTINGS, frame};
 
     fn ports(source: u16, destination: u16) -> Tuple {
         let endpoint = |port| Endpoint { address: [0; 16], port };
@@ -182,6 +195,18 @@ mod tests {
                 assert!(part == whole || may_differ, "cut at {cut}: {part:?}");
             }
         }
+    }
+
+    #[test]
+    fn http2_is_told_in_mid_stream_by_its_preface_or_a_head() {
+        let tuple = ports(40000, 80);
+        let client = Parsed::Message((Kind::Http2, Side::Client));
+        assert_eq!(mid_stream(http2::PREFACE, tuple), client);
+        let request = frame(HEADERS, END_HEADERS, 9, GET_AGAIN);
+        assert_eq!(mid_stream(&request, tuple), client);
+        let settings = frame(SETTINGS, 1, 0, b"");
+        assert_eq!(mid_stream(&settings, tuple), Parsed::NotThisProtocol);
+        assert!(will_tell(&settings) && !will_tell(b"hello"));
     }
 
     #[test]

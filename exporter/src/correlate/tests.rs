@@ -4,6 +4,7 @@ mod bounds;
 mod conversations;
 mod lookups;
 mod sockets;
+mod streams;
 mod turns;
 
 use std::sync::Arc;

@@ -75,9 +75,13 @@ pub(super) fn exchange(role: Role) -> Exchange {
         index: 3,
         stream_id: None,
         request: Some(request()),
-        request_end: Some(MessageEnd { at: at(10), ..MessageEnd::default() }),
+        request_end: Some(MessageEnd { body_size: Some(0), at: at(10), ..MessageEnd::default() }),
         response: Some(response(200)),
-        response_end: Some(MessageEnd { body_size: 27, at: at(12_300), ..MessageEnd::default() }),
+        response_end: Some(MessageEnd {
+            body_size: Some(27),
+            at: at(12_300),
+            ..MessageEnd::default()
+        }),
         interim: Vec::new(),
         failure: None,
         duplicate_traceparent: false,
@@ -271,9 +275,6 @@ fn any_response() -> impl Strategy<Value = Response> {
 }
 
 fn any_end() -> impl Strategy<Value = MessageEnd> {
-    (any::<u64>(), any_fields(), any::<u64>()).prop_map(|(body_size, trailers, at)| MessageEnd {
-        body_size,
-        trailers,
-        at: Timestamp(at),
-    })
+    (any::<Option<u64>>(), any_fields(), any::<u64>())
+        .prop_map(|(body_size, trailers, at)| MessageEnd { body_size, trailers, at: Timestamp(at) })
 }

@@ -12,6 +12,8 @@
 mod block;
 mod fragment;
 mod frame;
+#[cfg(test)]
+pub(crate) mod samples;
 mod seek;
 #[cfg(test)]
 mod tests;
@@ -245,6 +247,12 @@ impl Frames {
         }
     }
 
+    /// Whether frames may be missed now, because they are looked for.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state, State::Seek)
+    }
+
     /// Whether a field block has begun and is not complete.
     #[must_use]
     pub fn in_block(&self) -> bool {
@@ -439,6 +447,13 @@ impl Frames {
     }
 
     fn seek(&mut self, chunk: &mut &[u8]) -> Option<Parsed<Part>> {
+        if self.side == Side::Client
+            && let Some(rest) = chunk.strip_prefix(PREFACE)
+        {
+            *chunk = rest;
+            self.state = State::Header;
+            return None;
+        }
         if seek::finds(self.side, self.highest, chunk) {
             self.state = State::Header;
             return None;

@@ -4,7 +4,7 @@
 use crate::flow::{Direction, Side, Timestamp, Tuple};
 use crate::parse::Parsed;
 
-use super::super::recognise::{Kind, first_bytes, mid_stream};
+use super::super::recognise::{Kind, first_bytes, mid_stream, will_tell};
 use super::{Flow, Protocol, Scope};
 
 /// Segments of a connection joined in mid-stream that may pass before it is given up.
@@ -69,6 +69,7 @@ impl Flow {
                 self.talk(direction, &begun, since, scope);
             }
             Parsed::NeedMore => self.way_mut(direction).begun = Some((begun, since)),
+            Parsed::NotThisProtocol if will_tell(&begun) => {}
             Parsed::NotThisProtocol if probes < PROBES_MAX => {
                 self.protocol = Protocol::Unknown(probes + 1);
             }

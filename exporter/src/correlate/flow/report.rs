@@ -79,7 +79,7 @@ impl Flow {
             client: place.client,
             server: place.server,
             index: place.index,
-            stream_id: None,
+            stream_id: messages.stream_id,
             views: self.views(client, &trace, &place, scope),
             request: messages.request,
             request_end: messages.request_end,

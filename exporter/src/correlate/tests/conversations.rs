@@ -198,7 +198,7 @@ fn is_exact(exchange: &Exchange, id: usize, turn: &Turn) -> Result<(), String> {
     let expected = Some(id.to_string());
     let body = if turn.has_body() { turn.response_body } else { 0 };
     let sizes = [&exchange.request_end, &exchange.response_end]
-        .map(|end| end.as_ref().and_then(|end| usize::try_from(end.body_size).ok()));
+        .map(|end| end.as_ref().and_then(|end| usize::try_from(end.body_size?).ok()));
     let facts = [
         ("ids", ids(exchange) == (expected.clone(), expected)),
         ("failure", exchange.failure.is_none()),

@@ -46,7 +46,7 @@ fn an_expected_continue_is_an_interim_response() {
     let exchanges = wire.exchanges();
     assert_eq!(wire.pairs(), ["a/a"]);
     assert_eq!(exchanges[0].interim.len(), 1);
-    assert_eq!(exchanges[0].request_end.as_ref().map(|end| end.body_size), Some(2));
+    assert_eq!(exchanges[0].request_end.as_ref().and_then(|end| end.body_size), Some(2));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_body_of_known_length_is_skipped_to_its_last_byte() {
     wire.lose(false, "x".repeat(99_999)).server("x");
     let exchanges = wire.exchanges();
     let end = exchanges[0].response_end.as_ref().expect("its last byte was seen");
-    assert_eq!((end.body_size, exchanges[0].failure), (100_000, None));
+    assert_eq!((end.body_size, exchanges[0].failure), (Some(100_000), None));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_close_ends_a_response_without_length() {
     wire.send(false, FIN | ACK, b"");
     let exchanges = wire.exchanges();
     assert_eq!(exchanges[0].failure, None);
-    assert_eq!(exchanges[0].response_end.as_ref().map(|end| end.body_size), Some(4));
+    assert_eq!(exchanges[0].response_end.as_ref().and_then(|end| end.body_size), Some(4));
 }
 
 #[test]

@@ -143,7 +143,11 @@ pub(crate) fn incomplete(failure: Failure) -> Option<&'static str> {
     match failure {
         Failure::Gap => Some("gap"),
         Failure::Unfinished => Some("unfinished"),
-        Failure::ConnectionReset | Failure::ConnectionClosed | Failure::ProtocolError => None,
+        Failure::ConnectionReset
+        | Failure::ConnectionClosed
+        | Failure::ProtocolError
+        | Failure::StreamReset(_)
+        | Failure::GoAway(_) => None,
     }
 }
 
@@ -203,16 +207,20 @@ fn version(exchange: &Exchange) -> Option<Version> {
 }
 
 fn sizes<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange) {
-    if let (Some(head), Some(end)) = (&exchange.request, &exchange.request_end) {
-        visit.int(table::REQUEST_BODY_SIZE, end.body_size);
+    if let (Some(head), Some(end)) = (&exchange.request, &exchange.request_end)
+        && let Some(body) = end.body_size
+    {
+        visit.int(table::REQUEST_BODY_SIZE, body);
         if is_unframed(head.version, &head.fields, end, exchange.dropped.request) {
-            visit.int(table::REQUEST_SIZE, head.head_size.saturating_add(end.body_size));
+            visit.int(table::REQUEST_SIZE, head.head_size.saturating_add(body));
         }
     }
-    if let (Some(head), Some(end)) = (&exchange.response, &exchange.response_end) {
-        visit.int(table::RESPONSE_BODY_SIZE, end.body_size);
+    if let (Some(head), Some(end)) = (&exchange.response, &exchange.response_end)
+        && let Some(body) = end.body_size
+    {
+        visit.int(table::RESPONSE_BODY_SIZE, body);
         if is_unframed(head.version, &head.fields, end, exchange.dropped.response) {
-            visit.int(table::RESPONSE_SIZE, head.head_size.saturating_add(end.body_size));
+            visit.int(table::RESPONSE_SIZE, head.head_size.saturating_add(body));
         }
     }
 }

@@ -160,7 +160,7 @@ impl Body {
 
     /// The end of the message, whose last byte was captured at `at`.
     pub(super) fn end(&self, trailers: Fields, at: Timestamp) -> MessageEnd {
-        MessageEnd { body_size: self.size, trailers, at }
+        MessageEnd { body_size: Some(self.size), trailers, at }
     }
 }
 

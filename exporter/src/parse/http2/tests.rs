@@ -5,41 +5,13 @@ mod odd;
 
 use proptest::prelude::*;
 
+use super::samples::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GET, GET_AGAIN, GOAWAY, HEADERS, OK, OK_AGAIN,
+    PADDED, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, STATUS, WINDOW_UPDATE,
+    WITH_PRIORITY, frame,
+};
 use super::*;
 use crate::fields::Fields;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PUSH_PROMISE: u8 = 5;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const PADDED: u8 = 8;
-const WITH_PRIORITY: u8 = 0x20;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).expect("it is a small payload");
-    let [_, len @ ..] = len.to_be_bytes();
-    [&len[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// `GET /` of `www.example.com`, whose authority is inserted in the dynamic table.
-const GET: &[u8] = b"\x82\x86\x84\x41\x0fwww.example.com";
-/// The same again.
-const GET_AGAIN: &[u8] = b"\x82\x86\x84\xbe";
-/// `200` with a `server`, which is inserted.
-const OK: &[u8] = b"\x88\x76\x05nginx";
-/// The same again.
-const OK_AGAIN: &[u8] = b"\x88\xbe";
-/// `grpc-status: 0`, which is inserted.
-const STATUS: &[u8] = b"\x40\x0bgrpc-status\x010";
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
