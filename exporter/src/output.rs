@@ -54,7 +54,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Starts the output that `config` asks for; `endpoints` are there if it is OTLP. If producers
+    /// Starts the output that `config` asks for; what it tells is of `host`; `endpoints` are there if it is OTLP. If producers
     /// wait when it is full, it may not be used by a task.
     ///
     /// # Errors
@@ -62,12 +62,13 @@ impl Output {
     pub fn start(
         config: &Config,
         form: config::Output,
+        host: &Host,
         endpoints: Option<&Endpoints>,
         when_full: WhenFull,
         account: &Arc<Account>,
         runtime: &Runtime,
     ) -> Result<Self> {
-        let encoder = Encoder::new(&Host::read());
+        let encoder = Encoder::new(host);
         let account = Arc::clone(account);
         if let Some(endpoints) = endpoints {
             let limits = Limits { queue_bytes: config.queue_bytes, ..Limits::default() };

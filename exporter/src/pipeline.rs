@@ -21,6 +21,7 @@ use crate::config::{self, Config};
 use crate::correlate::Correlator;
 use crate::deliver::WhenFull;
 use crate::deliver::endpoint::Endpoints;
+use crate::export::resource::Host;
 use crate::output::Output;
 use crate::policy::Policy;
 use crate::stats::Account;
@@ -37,7 +38,7 @@ const INTERRUPTED: i32 = 130;
 /// If the configuration, the host or the kernel does not allow it: what is wrong, and the way out.
 pub fn run(config: &Config) -> Result<Arc<Account>> {
     let surroundings = Surroundings::new(config)?;
-    let output = surroundings.output(config, WhenFull::Lose)?;
+    let output = surroundings.output(config, &Host::read(), WhenFull::Lose)?;
     let stop = surroundings.stop_flag(config.duration)?;
     live::watch(config, output, &stop, &surroundings)?;
     Ok(surroundings.close())
@@ -51,7 +52,9 @@ pub fn run(config: &Config) -> Result<Arc<Account>> {
 pub fn replay(config: &Config, files: &[PathBuf]) -> Result<(Arc<Account>, bool)> {
     let surroundings = Surroundings::new(config)?;
     let stop = surroundings.stop_flag(None)?;
-    let output = surroundings.output(config, WhenFull::Wait(Arc::clone(&stop)))?;
+    let when_full = WhenFull::Wait(Arc::clone(&stop));
+    // This host has no part in the traffic.
+    let output = surroundings.output(config, &Host::default(), when_full)?;
     let all_read = offline::replay(config, files, output, &stop, &surroundings)?;
     Ok((surroundings.close(), all_read))
 }
@@ -86,9 +89,9 @@ impl Surroundings {
         Ok(Self { account, runtime, form, endpoints, telemetry })
     }
 
-    fn output(&self, config: &Config, when_full: WhenFull) -> Result<Output> {
-        let endpoints = self.endpoints.as_ref();
-        Output::start(config, self.form, endpoints, when_full, &self.account, &self.runtime)
+    fn output(&self, config: &Config, host: &Host, when_full: WhenFull) -> Result<Output> {
+        let (form, endpoints) = (self.form, self.endpoints.as_ref());
+        Output::start(config, form, host, endpoints, when_full, &self.account, &self.runtime)
     }
 
     fn stages(&self, config: &Config, correlator: Correlator, output: Output) -> Result<Stages> {

@@ -63,10 +63,24 @@ impl Start {
     #[must_use]
     pub fn new(netns: Option<&Netns>) -> Self {
         let program = program().to_str().expect("the program's path is UTF-8");
-        let mut command =
-            netns.map_or_else(|| Command::new(program), |netns| netns.command(program));
+        Self::with(
+            netns.map_or_else(|| Command::new(program), |netns| netns.command(program)),
+            "run",
+        )
+    }
+
+    /// To read files, which are to be given as arguments.
+    ///
+    /// # Panics
+    /// If there is no room for a temporary folder.
+    #[must_use]
+    pub fn replay() -> Self {
+        Self::with(Command::new(program()), "replay")
+    }
+
+    fn with(mut command: Command, what: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        command.arg("run").arg("--account-path").arg(folder.path().join("account.json"));
+        command.arg(what).arg("--account-path").arg(folder.path().join("account.json"));
         command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
         Self { command, folder }
     }
@@ -91,6 +105,16 @@ impl Start {
         for name in names {
             self.command.arg("--interface").arg(name);
         }
+        self
+    }
+
+    /// Gives it a file as its standard input.
+    ///
+    /// # Panics
+    /// If the file cannot be read.
+    #[must_use]
+    pub fn stdin(mut self, file: &Path) -> Self {
+        self.command.stdin(File::open(file).expect("a test's file is there"));
         self
     }
 

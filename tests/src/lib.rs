@@ -1,10 +1,11 @@
 //! Guards for kernel, network namespace and whole-stack tests: each makes something real, and
 //! its drop takes it away again.
 //!
-//! Everything here needs root. A test begins with [`root_or_fail`], which says so.
+//! Most of it needs root: a test of such begins with [`root_or_fail`], which says so.
 
 pub mod account;
 pub mod agent;
+pub mod captures;
 pub mod lan;
 pub mod neighbour;
 pub mod netns;

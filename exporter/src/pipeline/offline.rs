@@ -158,3 +158,38 @@ impl Clock {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BACK_EVERY, Clock, TICK_NS, Timestamp};
+
+    const START: u64 = 1_400_000_000 * TICK_NS;
+
+    fn ticks(clock: &mut Clock, times: impl IntoIterator<Item = u64>) -> usize {
+        times.into_iter().filter(|at| clock.passes(Timestamp(*at))).count()
+    }
+
+    #[test]
+    fn each_second_passes_once() {
+        let mut clock = Clock::default();
+        let tenths = (0..100).map(|n| START + n * TICK_NS / 10);
+        assert_eq!(ticks(&mut clock, tenths), 9, "the first second begins with the first packet");
+    }
+
+    #[test]
+    fn a_clock_that_was_stepped_back_goes_on_from_there() {
+        let mut clock = Clock::default();
+        ticks(&mut clock, [START, START + 100 * TICK_NS]);
+        let seconds = (0..u64::from(BACK_EVERY) + 60).map(|n| START + n * TICK_NS / 1000);
+        assert_eq!(clock.now.0, START + 100 * TICK_NS);
+        ticks(&mut clock, seconds);
+        assert!(clock.now.0 < START + 10 * TICK_NS, "{:?}", clock.now);
+    }
+
+    #[test]
+    fn going_back_and_forth_is_not_a_second_each_time() {
+        let mut clock = Clock::default();
+        let times = (0..100_000).map(|n| START + n % 2 * 1_000_000 * TICK_NS);
+        assert!(ticks(&mut clock, times) <= 100_000 / BACK_EVERY as usize + 1);
+    }
+}
