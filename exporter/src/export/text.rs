@@ -282,7 +282,7 @@ fn push_duration(out: &mut String, ns: u64) {
 fn push_version(out: &mut String, before: &str, version: Version) {
     out.push_str(before);
     out.push_str("HTTP/");
-    out.push_str(version.as_str());
+    push_printable(out, version.as_str().as_bytes());
 }
 
 fn outcome_colour(exchange: &Exchange) -> &'static str {
