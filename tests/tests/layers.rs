@@ -24,7 +24,7 @@ const STAGES: [&str; 12] = [
     "pipeline",
 ];
 /// What every stage may name. A word knows only words.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 11] = [
     "config",
     "connection",
     "dns",
@@ -34,6 +34,7 @@ const WORDS: [&str; 10] = [
     "http",
     "process",
     "stats",
+    "tls",
     "trace_context",
 ];
 /// What stands beside the path, and what it may name.
