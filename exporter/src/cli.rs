@@ -158,7 +158,7 @@ impl ReplayArgs {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Attach, Cli, Command, Config, Duration, Mode, Output};
+    use super::{Attach, Cli, Command, Config, Duration, Mode, Output, PathBuf};
 
     fn config(args: &[&str]) -> Result<Config, String> {
         let args = ["headertap", "run"].iter().chain(args);
@@ -235,12 +235,32 @@ mod tests {
     }
 
     #[test]
+    fn replay_takes_files_and_the_flags_of_every_command() {
+        let args =
+            ["headertap", "replay", "--policy", "all", "--output", "text", "a.pcap", "-", "b.pcap"];
+        let parsed = Cli::try_parse_from(args).expect("the command line is valid");
+        let Command::Replay(replay) = parsed.command else { panic!("it is a replay") };
+        let (config, files) = replay.into_config().expect("no file is read");
+        assert_eq!(config.policy.mode, Mode::All);
+        assert_eq!(config.output, Some(Output::Text));
+        assert_eq!(files, ["a.pcap", "-", "b.pcap"].map(PathBuf::from));
+        for flag in ["--interface=lo", "--attach=tcx", "--ring-bytes=1048576", "--duration=1s"] {
+            let error = Cli::try_parse_from(["headertap", "replay", flag, "a.pcap"]);
+            assert!(error.is_err(), "{flag} is for the live traffic");
+        }
+        assert!(Cli::try_parse_from(["headertap", "replay"]).is_err(), "a file is missing");
+    }
+
+    #[test]
     fn the_help_gives_the_default_of_every_flag() {
         let mut command = Cli::command();
-        let run = command.find_subcommand_mut("run").expect("run is a command");
-        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
-            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("[default: "), "--{}", argument.get_id());
+        for name in ["run", "replay"] {
+            let command = command.find_subcommand_mut(name).expect("it is a command");
+            let flags = command.get_arguments().filter(|argument| !argument.is_positional());
+            for argument in flags.filter(|argument| argument.get_id() != "help") {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("[default: "), "{name} --{}", argument.get_id());
+            }
         }
     }
 }
