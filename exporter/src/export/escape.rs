@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The bytes as UTF-8: a byte that is not part of a valid sequence becomes `\xHH`, with lower-case
-/// digits. Field values may hold any byte from 0x80 up (obs-text, RFC 9110 section 5.5).
+/// The bytes as UTF-8. Where they are none as a whole, they are no text, whatever some of them look
+/// like: every byte from 0x80 up becomes `\xHH`, with lower-case digits. Field values may hold any
+/// (obs-text, RFC 9110 section 5.5).
 #[inline]
 pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -31,10 +32,10 @@ pub(crate) fn utf8_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            push_hex(&mut text, *byte);
+    for byte in bytes {
+        match char::from(*byte) {
+            c if c.is_ascii() => text.push(c),
+            _ => push_hex(&mut text, *byte),
         }
     }
     text
@@ -51,18 +52,13 @@ pub(crate) fn push_printable(text: &mut String, bytes: &[u8]) {
         text.push_str(&utf8(bytes));
         return;
     }
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match u8::try_from(c) {
-                Ok(byte) if byte.is_ascii_control() => push_hex(text, byte),
-                _ if changes_display(c) => {
-                    write!(text, "\\u{{{:x}}}", u32::from(c)).expect("a String takes everything");
-                }
-                _ => text.push(c),
+    for c in utf8(bytes).chars() {
+        match u8::try_from(c) {
+            Ok(byte) if byte.is_ascii_control() => push_hex(text, byte),
+            _ if changes_display(c) => {
+                write!(text, "\\u{{{:x}}}", u32::from(c)).expect("a String takes everything");
             }
-        }
-        for byte in chunk.invalid() {
-            push_hex(text, *byte);
+            _ => text.push(c),
         }
     }
 }
@@ -82,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_byte_that_is_not_utf8_stays_visible() {
-        assert_eq!(utf8(b"caf\xe9 \xf0\x9f\x98\x80 \xff"), "caf\\xe9 \u{1f600} \\xff");
+        assert_eq!(utf8(b"caf\xe9 \xf0\x9f\x98\x80 \xff"), "caf\\xe9 \\xf0\\x9f\\x98\\x80 \\xff");
         assert_eq!(utf8(b"caf\xc3\xa9"), "caf\u{e9}");
     }
 
