@@ -15,6 +15,7 @@ use crate::tls::Handshake;
 
 pub mod attributes;
 mod escape;
+mod grpc;
 pub mod json;
 mod key_values;
 mod line;

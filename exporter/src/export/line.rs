@@ -9,6 +9,7 @@ mod tls;
 use std::fmt::Write;
 
 use super::escape::push_printable;
+use super::grpc::{Call, Status};
 use super::number::{push_decimal, push_endpoint, push_ip};
 use super::target::Target;
 use crate::connection::{Change, Connection};
@@ -89,40 +90,43 @@ fn arrow(role: Role) -> &'static str {
     if role == Role::Server { " <- " } else { " -> " }
 }
 
-/// The method as written; `-` where no request was seen.
+/// The method as written; `-` where it was not seen.
 pub(crate) fn push_method(line: &mut String, exchange: &Exchange) {
     match &exchange.request {
-        Some(request) => push_printable(line, &request.method),
-        None => line.push('-'),
+        Some(request) if !request.method.is_empty() => push_printable(line, &request.method),
+        _ => line.push('-'),
     }
 }
 
-/// The request target as policy gave it, shortened if it is long; `-` where no request was seen.
+/// The request target as policy gave it, shortened if it is long; `-` where it was not seen.
 pub(crate) fn push_target(line: &mut String, exchange: &Exchange) {
     match exchange.request.as_ref().map(|request| request.target.as_slice()) {
-        Some(target) => match target.get(..MAX_TARGET_BYTES) {
+        Some(target) if !target.is_empty() => match target.get(..MAX_TARGET_BYTES) {
             Some(start) if target.len() > MAX_TARGET_BYTES => {
                 push_printable(line, start);
                 line.push_str("...");
             }
             _ => push_printable(line, target),
         },
-        None => line.push('-'),
+        _ => line.push('-'),
     }
 }
 
-/// The status code, and why the response is not complete.
+/// The status code, that of a gRPC call, and why the response is not complete.
 pub(crate) fn push_outcome(line: &mut String, exchange: &Exchange) {
-    if let Some(response) = &exchange.response {
+    let start = line.len();
+    if let Some(response) = exchange.response.as_ref().filter(|response| response.status != 0) {
         push_decimal(line, u64::from(response.status));
     }
+    let status = Call::of(exchange).and_then(|call| call.status()).map(Status::name);
     let reason = exchange.failure.map(failure_word);
-    if let Some(reason) = reason {
-        if exchange.response.is_some() {
+    for word in [status.as_deref(), reason].into_iter().flatten() {
+        if line.len() > start {
             line.push(' ');
         }
-        line.push_str(reason);
-    } else if exchange.response.is_none() {
+        line.push_str(word);
+    }
+    if line.len() == start {
         line.push('-');
     }
 }

@@ -133,7 +133,8 @@ pub(super) fn connection(connection: &Connection, attributes: &Attributes<'_>) -
 fn exchange_severity(exchange: &Exchange, view: &View) -> Severity {
     match error_type(exchange, view.role) {
         Some(ErrorType::Status(500..)) => Severity::Error,
-        Some(ErrorType::Status(_) | ErrorType::Failure(_)) => Severity::Warn,
+        Some(ErrorType::Grpc(status)) if status.is_servers() => Severity::Error,
+        Some(ErrorType::Grpc(_) | ErrorType::Status(_) | ErrorType::Failure(_)) => Severity::Warn,
         None => Severity::Info,
     }
 }

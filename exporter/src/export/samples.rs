@@ -10,7 +10,8 @@ use crate::exchange::{Dropped, Exchange, Failure, Role, SpanContext, View};
 use crate::fields::Fields;
 use crate::flow::{Endpoint, Timestamp, Tuple};
 use crate::http::{
-    HeadTiming, MessageEnd, OTHER_VERSION_MAX_BYTES, Oddities, Request, Response, Version,
+    ErrorCode, HeadTiming, MessageEnd, OTHER_VERSION_MAX_BYTES, Oddities, Request, Response,
+    Version,
 };
 use crate::process::Process;
 
@@ -198,6 +199,8 @@ fn any_failure() -> impl Strategy<Value = Option<Failure>> {
         Just(Failure::ConnectionClosed),
         Just(Failure::Unfinished),
         Just(Failure::Gap),
+        any::<u32>().prop_map(|code| Failure::StreamReset(ErrorCode(code))),
+        any::<u32>().prop_map(|code| Failure::GoAway(ErrorCode(code))),
     ])
 }
 

@@ -3,8 +3,11 @@
 //! It ends with the response, for the client when the last byte seen of it came and for the server
 //! when it went. Success leaves the status unset.
 
+use std::borrow::Cow;
+
 use super::attributes::{ErrorType, error_type, known_method};
 use super::escape::utf8;
+use super::grpc::Call;
 use super::key_values::Attributes;
 use super::number::put_hex;
 use super::protobuf::{field_size, put_bytes, put_fixed32, put_fixed64, put_len, put_uint};
@@ -74,10 +77,14 @@ pub(super) fn exchange(exchange: &Exchange, view: &View, attributes: &Attributes
     out
 }
 
-/// The method and nothing of the path, which has no bound on its values.
-fn name(exchange: &Exchange) -> &'static str {
+/// The method of a gRPC call; else that of HTTP, and nothing of the path, which has no bound on its
+/// values.
+fn name(exchange: &Exchange) -> Cow<'_, str> {
+    if let Some(call) = Call::of(exchange) {
+        return call.method().unwrap_or(Cow::Borrowed("grpc"));
+    }
     let method = exchange.request.as_ref().and_then(|request| known_method(&request.method));
-    method.unwrap_or("HTTP")
+    Cow::Borrowed(method.unwrap_or("HTTP"))
 }
 
 /// The last byte seen of the response, even if the request went on; without a response, the last
@@ -103,7 +110,7 @@ fn put_link(out: &mut Vec<u8>, link: &SpanLink) {
 fn put_status(out: &mut Vec<u8>, error: Option<ErrorType>) {
     let message = match error {
         None => return,
-        Some(ErrorType::Status(_)) => "",
+        Some(ErrorType::Grpc(_) | ErrorType::Status(_)) => "",
         Some(ErrorType::Failure(_)) => "the connection ended before the response was complete",
     };
     let size = if message.is_empty() { 0 } else { field_size(message.len()) };

@@ -40,9 +40,9 @@ impl<'a> Target<'a> {
         let forwarded =
             if role == Role::Server { Forwarded::of(&hints) } else { Forwarded::default() };
         let form = Form::of(request);
-        let scheme = forwarded.proto.or(form.scheme).unwrap_or(b"http");
+        let scheme = forwarded.proto.or(form.scheme).or(hints.scheme).unwrap_or(b"http");
         let written = forwarded.host.or(form.authority).or(hints.authority).or(hints.host);
-        let named = written.filter(|text| !text.is_empty()).map(|text| {
+        let named = written.map(without_userinfo).filter(|text| !text.is_empty()).map(|text| {
             let (host, port) = split_authority(text);
             (utf8(host), port.unwrap_or(default_port(scheme)), utf8(text))
         });
@@ -87,6 +87,7 @@ fn default_port(scheme: &[u8]) -> u16 {
 #[derive(Debug, Default)]
 struct Hints<'a> {
     host: Option<&'a [u8]>,
+    scheme: Option<&'a [u8]>,
     authority: Option<&'a [u8]>,
     forwarded: Option<&'a [u8]>,
     x_forwarded_for: Option<&'a [u8]>,
@@ -100,6 +101,7 @@ impl<'a> Hints<'a> {
         for (name, value) in fields.iter() {
             let (expected, hint): (&[u8], _) = match name.len() {
                 4 => (b"host", &mut hints.host),
+                7 => (b":scheme", &mut hints.scheme),
                 9 => (b"forwarded", &mut hints.forwarded),
                 10 => (b":authority", &mut hints.authority),
                 15 => (b"x-forwarded-for", &mut hints.x_forwarded_for),
@@ -127,7 +129,10 @@ struct Form<'a> {
 impl<'a> Form<'a> {
     fn of(request: &'a Request) -> Self {
         let target = request.target.as_slice();
-        if request.method == b"CONNECT" {
+        if target.is_empty() {
+            return Self::default(); // it is not known
+        }
+        if request.method == b"CONNECT" && !target.starts_with(b"/") {
             return Self { authority: Some(target), ..Self::default() };
         }
         if target.starts_with(b"/") || target == b"*" {
@@ -140,8 +145,7 @@ impl<'a> Form<'a> {
         let rest = rest.get(3..).unwrap_or_default();
         let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        let host = memchr::memrchr(b'@', authority).map_or(0, |at| at + 1);
-        let authority = authority.get(host..);
+        let authority = Some(authority);
         Self { scheme: Some(scheme), authority, ..Self::default() }.with_path(rest)
     }
 
@@ -214,6 +218,12 @@ fn first_of_list(text: &[u8]) -> &[u8] {
 fn node(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
     let (host, port) = split_authority(text);
     Some((std::str::from_utf8(host).ok()?.parse().ok()?, port))
+}
+
+/// An authority without what may be a password (RFC 9110 section 4.2.4).
+fn without_userinfo(authority: &[u8]) -> &[u8] {
+    let host = memchr::memrchr(b'@', authority).map_or(0, |at| at + 1);
+    authority.get(host..).unwrap_or_default()
 }
 
 /// Host and port; the brackets of an IPv6 address are taken off. An IPv6 address without brackets

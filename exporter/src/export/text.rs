@@ -33,6 +33,15 @@ const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 
+/// Attributes that are told only when there is something out of the ordinary.
+const REMARKABLE: [&str; 5] = [
+    table::ERROR_TYPE,
+    table::INCOMPLETE,
+    table::ERROR_CODE,
+    table::REQUEST_UNKNOWN_FIELDS,
+    table::RESPONSE_UNKNOWN_FIELDS,
+];
+
 /// How the lines are to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text {
@@ -155,9 +164,9 @@ impl Text {
 
     fn request_head(&self, out: &mut String, request: &Request) {
         self.lead(out, '>');
-        push_printable(out, &request.method);
+        push_known(out, &request.method);
         out.push(' ');
-        push_printable(out, &request.target);
+        push_known(out, &request.target);
         push_version(out, " ", request.version);
         out.push('\n');
         self.fields(out, '>', &request.fields);
@@ -167,8 +176,9 @@ impl Text {
         self.lead(out, '<');
         push_version(out, "", response.version);
         out.push(' ');
-        self.paint(out, status_colour(response.status), |out| {
-            out.push_str(&response.status.to_string());
+        self.paint(out, status_colour(response.status), |out| match response.status {
+            0 => out.push('?'),
+            status => out.push_str(&status.to_string()),
         });
         if let Some(reason) = &response.reason {
             out.push(' ');
@@ -192,8 +202,11 @@ impl Text {
     fn remarks(&self, out: &mut String, exchange: &Exchange, view: &View, target: &Target<'_>) {
         attributes::exchange(exchange, view, target, &mut |key, value| match value {
             Value::Bool(true) => self.remark(out, key.name()),
-            Value::Str(text) if matches!(key.name(), table::ERROR_TYPE | table::INCOMPLETE) => {
+            Value::Str(text) if REMARKABLE.contains(&key.name()) => {
                 self.remark(out, &format!("{} {text}", key.name()));
+            }
+            Value::Int(count) if REMARKABLE.contains(&key.name()) => {
+                self.remark(out, &format!("{} {count}", key.name()));
             }
             _ => {}
         });
@@ -224,6 +237,11 @@ impl Text {
             out.push_str(RESET);
         }
     }
+}
+
+/// `?` where it is not known.
+fn push_known(out: &mut String, text: &[u8]) {
+    push_printable(out, if text.is_empty() { b"?" } else { text });
 }
 
 /// Adds spaces until what was written from byte `start` on has this many columns.

@@ -3,10 +3,11 @@
 //! What is fixed in number comes first and header fields last, so that the cap on attributes takes
 //! only header fields, and so that what both ends say alike is one block.
 
-use super::fields::Sections;
+use super::fields::{Prefix, Sections};
 use super::{Key, Value, Visit, network_type, table};
 use crate::exchange::{Exchange, Failure, Role, View};
 use crate::export::escape::utf8;
+use crate::export::grpc::{Call, Status};
 use crate::export::target::Target;
 use crate::fields::Fields;
 use crate::http::{MessageEnd, Oddities, Request, Response, Version};
@@ -25,6 +26,9 @@ pub(crate) fn exchange<F: FnMut(Key<'_>, Value<'_>)>(
     if let Some(response) = &exchange.response {
         status_line(&mut visit, exchange.request.as_ref(), response);
     }
+    if let Some(call) = Call::of(exchange) {
+        grpc(&mut visit, call);
+    }
     error(&mut visit, exchange, view.role);
     network(&mut visit, exchange, view.role, target);
     sizes(&mut visit, exchange);
@@ -39,6 +43,7 @@ fn request_line<F: FnMut(Key<'_>, Value<'_>)>(
 ) {
     match known_method(&request.method) {
         Some(method) => visit.str(table::REQUEST_METHOD, method),
+        None if request.method.is_empty() => {}
         None => {
             visit.str(table::REQUEST_METHOD, "_OTHER");
             visit.str(table::REQUEST_METHOD_ORIGINAL, &utf8(&request.method));
@@ -59,7 +64,7 @@ fn request_line<F: FnMut(Key<'_>, Value<'_>)>(
         }
         (Role::Client | Role::Observer, None) => {}
     }
-    if !is_origin_form(&request.target) {
+    if !request.target.is_empty() && !is_origin_form(&request.target) {
         visit.str(table::REQUEST_TARGET, &utf8(&request.target));
     }
     if let Some(agent) = request.fields.first("user-agent") {
@@ -72,7 +77,7 @@ fn status_line<F: FnMut(Key<'_>, Value<'_>)>(
     request: Option<&Request>,
     response: &Response,
 ) {
-    visit.int(table::RESPONSE_STATUS_CODE, response.status);
+    visit.known(table::RESPONSE_STATUS_CODE, u64::from(response.status));
     if let Some(reason) = &response.reason {
         visit.str(table::REASON_PHRASE, &utf8(reason));
     }
@@ -109,9 +114,12 @@ fn url(target: &Target<'_>, path: &str) -> String {
     url
 }
 
-/// The value of `error.type` in the eyes of `role`, if the exchange failed: the status code, else
-/// what broke the connection. A client holds 4xx for a failure, a server does not.
+/// The value of `error.type` in the eyes of `role`, if the exchange failed: the status of the call
+/// or of the response, else what broke the connection. A client holds 4xx for a failure, a server does not.
 pub(crate) fn error_type(exchange: &Exchange, role: Role) -> Option<ErrorType> {
+    if let Some(status) = Call::of(exchange).and_then(|call| call.status()) {
+        return status.is_error(role).then_some(ErrorType::Grpc(status));
+    }
     let least = if role == Role::Server { 500 } else { 400 };
     let status = exchange.response.as_ref().map(|r| r.status).filter(|status| *status >= least);
     let failure = || exchange.failure.and_then(Failure::error_type).map(ErrorType::Failure);
@@ -121,6 +129,8 @@ pub(crate) fn error_type(exchange: &Exchange, role: Role) -> Option<ErrorType> {
 /// Why an exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorType {
+    /// By this status of a call.
+    Grpc(Status),
     /// By this status code.
     Status(u16),
     /// By what happened to the connection.
@@ -129,12 +139,29 @@ pub(crate) enum ErrorType {
 
 fn error<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange, role: Role) {
     match error_type(exchange, role) {
+        Some(ErrorType::Grpc(status)) => visit.str(table::ERROR_TYPE, &status.name()),
         Some(ErrorType::Status(status)) => visit.str(table::ERROR_TYPE, &status.to_string()),
         Some(ErrorType::Failure(reason)) => visit.str(table::ERROR_TYPE, reason),
         None => {}
     }
     if let Some(word) = exchange.failure.and_then(incomplete) {
         visit.str(table::INCOMPLETE, word);
+    }
+    if let Some(code) = exchange.failure.and_then(Failure::error_code) {
+        visit.str(table::ERROR_CODE, code.as_str());
+    }
+}
+
+fn grpc<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, call: Call<'_>) {
+    visit.str(table::RPC_SYSTEM_NAME, "grpc");
+    if let Some(method) = call.method() {
+        visit.str(table::RPC_METHOD, &method);
+    }
+    if let Some(status) = call.status() {
+        visit.str(table::RPC_RESPONSE_STATUS_CODE, &status.name());
+    }
+    if let Some(timeout) = call.timeout() {
+        visit.str(table::GRPC_TIMEOUT, &timeout);
     }
 }
 
@@ -258,6 +285,18 @@ fn own<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchan
         oddities(visit, &table::RESPONSE_ODDITIES, response.oddities);
     }
     interim_status(visit, &exchange.interim);
+    unknown_fields(visit, exchange);
+}
+
+/// How many field lines were sent of which the name or the value is not known (RFC 7541).
+fn unknown_fields<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, exchange: &Exchange) {
+    let of_end = |end: &Option<MessageEnd>| end.as_ref().map_or(0, |end| end.trailers.unknown());
+    let request = exchange.request.as_ref().map_or(0, |request| request.fields.unknown());
+    let answers = exchange.response.iter().chain(&exchange.interim);
+    let response = answers.map(|response| response.fields.unknown()).fold(0, u32::saturating_add);
+    let (requests, responses) = (of_end(&exchange.request_end), of_end(&exchange.response_end));
+    visit.known(table::REQUEST_UNKNOWN_FIELDS, u64::from(request) + u64::from(requests));
+    visit.known(table::RESPONSE_UNKNOWN_FIELDS, u64::from(response) + u64::from(responses));
 }
 
 fn oddities<F: FnMut(Key<'_>, Value<'_>)>(
@@ -278,7 +317,8 @@ fn oddities<F: FnMut(Key<'_>, Value<'_>)>(
 
 fn interim_status<F: FnMut(Key<'_>, Value<'_>)>(visit: &mut Visit<'_, F>, interim: &[Response]) {
     if !interim.is_empty() {
-        let codes: Vec<i64> = interim.iter().map(|response| i64::from(response.status)).collect();
+        let known = interim.iter().filter(|response| response.status != 0);
+        let codes: Vec<i64> = known.map(|response| i64::from(response.status)).collect();
         visit.give(Key::new(table::INTERIM_STATUS), Value::Ints(&codes));
     }
 }
@@ -292,19 +332,23 @@ pub(crate) fn sections<F: FnMut(Key<'_>, Value<'_>)>(
     visitor: &mut F,
 ) -> u32 {
     let mut sections = Sections { room, dropped: 0, visitor };
+    let is_call = Call::of(exchange).is_some();
+    let prefix = |fields, metadata| Prefix { fields, metadata: is_call.then_some(metadata) };
     if let Some(request) = &exchange.request {
-        sections.section(table::REQUEST_HEADER, || request.fields.iter());
+        let prefix = prefix(table::REQUEST_HEADER, table::RPC_REQUEST_METADATA);
+        sections.section(prefix, || request.fields.iter());
     }
     if let Some(response) = &exchange.response {
-        sections.section(table::RESPONSE_HEADER, || response.fields.iter());
+        let prefix = prefix(table::RESPONSE_HEADER, table::RPC_RESPONSE_METADATA);
+        sections.section(prefix, || response.fields.iter());
     }
     if let Some(end) = &exchange.request_end {
-        sections.section(table::REQUEST_TRAILER, || end.trailers.iter());
+        sections.section(Prefix::of(table::REQUEST_TRAILER), || end.trailers.iter());
     }
     if let Some(end) = &exchange.response_end {
-        sections.section(table::RESPONSE_TRAILER, || end.trailers.iter());
+        sections.section(Prefix::of(table::RESPONSE_TRAILER), || end.trailers.iter());
     }
-    sections.section(table::INTERIM_HEADER, || {
+    sections.section(Prefix::of(table::INTERIM_HEADER), || {
         exchange.interim.iter().flat_map(|response| response.fields.iter())
     });
     sections.dropped

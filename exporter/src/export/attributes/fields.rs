@@ -3,6 +3,7 @@
 
 use super::{Key, Value};
 use crate::export::escape::utf8_bytes;
+use crate::export::grpc::is_metadata;
 
 /// Gives header fields to whoever visits, up to the cap, and counts what the cap takes away: names
 /// that are not told at all, and of a name that is repeated each line.
@@ -14,6 +15,25 @@ pub(super) struct Sections<'v, F> {
     pub(super) visitor: &'v mut F,
 }
 
+/// What stands before the names of a section's fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prefix {
+    pub(super) fields: &'static str,
+    /// Before those that are metadata of a gRPC call.
+    pub(super) metadata: Option<&'static str>,
+}
+
+impl Prefix {
+    /// The same before all of them.
+    pub(super) fn of(fields: &'static str) -> Self {
+        Self { fields, metadata: None }
+    }
+
+    fn before(self, name: &[u8]) -> &'static str {
+        self.metadata.filter(|_| is_metadata(name)).unwrap_or(self.fields)
+    }
+}
+
 impl<F: FnMut(Key<'_>, Value<'_>)> Sections<'_, F> {
     /// Visits the field lines that `lines` gives, every time it is called in the same order.
     ///
@@ -22,7 +42,7 @@ impl<F: FnMut(Key<'_>, Value<'_>)> Sections<'_, F> {
     /// number of lines, which a stranger chooses.
     pub(super) fn section<'a, I: Iterator<Item = (&'a [u8], &'a [u8])>>(
         &mut self,
-        prefix: &'static str,
+        prefix: Prefix,
         lines: impl Fn() -> I,
     ) {
         let (mut seen, mut shared) = (0_u128, 0_u128);
@@ -49,12 +69,15 @@ impl<F: FnMut(Key<'_>, Value<'_>)> Sections<'_, F> {
     }
 
     #[inline]
-    fn field(&mut self, prefix: &'static str, name: &[u8], values: &[&[u8]]) {
+    fn field(&mut self, prefix: Prefix, name: &[u8], values: &[&[u8]]) {
         if self.room == 0 {
             self.dropped = self.dropped.saturating_add(1);
         } else {
             self.room -= 1;
-            (self.visitor)(Key::of_field(prefix, &utf8_bytes(name)), Value::Strs(values));
+            (self.visitor)(
+                Key::of_field(prefix.before(name), &utf8_bytes(name)),
+                Value::Strs(values),
+            );
         }
     }
 }

@@ -115,6 +115,24 @@ pub(crate) const RESPONSE_TRAILER: &str = "headertap.http.response.trailer.";
 pub(crate) const INTERIM_HEADER: &str = "headertap.http.interim.header.";
 /// Status codes of the interim (1xx) responses, in order.
 pub(crate) const INTERIM_STATUS: &str = "headertap.http.interim_status";
+/// How many field lines of the request, trailers included, were sent and are not known; only where
+/// there are any.
+pub(crate) const REQUEST_UNKNOWN_FIELDS: &str = "headertap.http.request.unknown_fields";
+/// The same of the responses.
+pub(crate) const RESPONSE_UNKNOWN_FIELDS: &str = "headertap.http.response.unknown_fields";
+/// Why HTTP/2 ended the stream or connection, by the name in RFC 9113.
+pub(crate) const ERROR_CODE: &str = "headertap.http.error_code";
+
+pub(crate) const RPC_SYSTEM_NAME: &str = "rpc.system.name";
+pub(crate) const RPC_METHOD: &str = "rpc.method";
+pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
+/// Fields of a call's request that gRPC does not use itself.
+pub(crate) const RPC_REQUEST_METADATA: &str = "rpc.request.metadata.";
+/// The same of its response's head.
+pub(crate) const RPC_RESPONSE_METADATA: &str = "rpc.response.metadata.";
+/// The deadline that the client gave, as written: `100m`.
+pub(crate) const GRPC_TIMEOUT: &str = "headertap.grpc.timeout";
+
 pub(crate) const REQUEST_INDEX: &str = "headertap.http.request_index";
 /// The reason phrase, where it is not the usual one of the status.
 pub(crate) const REASON_PHRASE: &str = "headertap.http.response.reason_phrase";
@@ -318,6 +336,15 @@ pub const RECORD: &[(&str, Type)] = &[
     (RESPONSE_TRAILER, Strs),
     (INTERIM_HEADER, Strs),
     (INTERIM_STATUS, Ints),
+    (REQUEST_UNKNOWN_FIELDS, Int),
+    (RESPONSE_UNKNOWN_FIELDS, Int),
+    (ERROR_CODE, Str),
+    (RPC_SYSTEM_NAME, Str),
+    (RPC_METHOD, Str),
+    (RPC_RESPONSE_STATUS_CODE, Str),
+    (RPC_REQUEST_METADATA, Strs),
+    (RPC_RESPONSE_METADATA, Strs),
+    (GRPC_TIMEOUT, Str),
     (REQUEST_INDEX, Int),
     (STREAM_ID, Int),
     (REASON_PHRASE, Str),
