@@ -80,11 +80,14 @@ enum verdict {
 	VERDICT_PROBE_CLOSED, /* the same, after VERDICT_PROBE */
 	VERDICT_SKIP, /* copy nothing until seq, then copy */
 	VERDICT_DONE, /* copy nothing until the next SYN */
+	VERDICT_FRAMES, /* HTTP/2: copy nothing until the frame header at seq, then all but DATA */
+	VERDICT_FRAMES_COPY, /* the same, but what is before seq is copied */
 };
 
 /* How far ahead a direction is copied, in bytes. */
 enum window {
 	PROBE_WINDOW = 4096,
+	HELLO_WINDOW = 20 * 1024, /* a ClientHello of 16 KiB, in records of any size */
 	COPY_WINDOW = 80 * 1024, /* a head may be 64 KiB, and more rides along in its segments */
 };
 
@@ -93,6 +96,11 @@ struct flow_cell {
 	__u64 decision; /* tag << 40 | enum verdict << 32 | seq */
 	__u32 next_seq; /* behind the last byte seen */
 	__u32 owner; /* the interface and hook that saw the direction first */
+};
+
+/* Both directions of a flow. */
+struct flow_pair {
+	struct flow_cell cells[2];
 };
 
 enum decision_layout {

@@ -7,8 +7,7 @@
 
 #include "maps.h"
 #include "packet.h"
-
-#define CLASSIFY_BYTES 8
+#include "start.h"
 
 /* Keeps a stranger from choosing tuples that share a cell. */
 const volatile __u64 hash_seed;
@@ -26,6 +25,14 @@ static __always_inline __u64 mix(__u64 a, __u64 b)
 
 	x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93ULL;
 	return x ^ (x >> 32);
+}
+
+/* The segment's first bytes, before @seq, are of no interest. */
+static __always_inline void advance(struct segment *s, __u32 seq)
+{
+	s->offset += seq - s->seq;
+	s->len -= seq - s->seq;
+	s->seq = seq;
 }
 
 struct flow_ref {
@@ -64,26 +71,6 @@ static __always_inline void decide(struct flow_cell *cell, __u64 old, __u64 new)
 		__sync_val_compare_and_swap(&cell->decision, old, new);
 }
 
-/* A method and a blank, or a version: what an HTTP/1 head starts with (RFC 9112 sections 3, 4).
- * Too few bytes to tell may be a head as well.
- */
-static __always_inline bool starts_http1(struct __sk_buff *skb, const struct segment *s)
-{
-	char b[CLASSIFY_BYTES] = {};
-
-	if (s->len < sizeof(b) || bpf_skb_load_bytes(skb, s->offset, b, sizeof(b)))
-		return s->len < sizeof(b);
-	if (b[0] == 'H' && b[1] == 'T' && b[2] == 'T' && b[3] == 'P' && b[4] == '/')
-		return true;
-	for (int i = 0; i < CLASSIFY_BYTES; i++) {
-		if (b[i] == ' ')
-			return i >= 3;
-		if ((b[i] < 'A' || b[i] > 'Z') && b[i] != '-')
-			return false;
-	}
-	return true;
-}
-
 /* Another interface saw these bytes first. Whoever sees new bytes first owns the direction, so a
  * change of route moves the ownership with the first new byte.
  */
@@ -98,32 +85,69 @@ static __always_inline bool seen_before(struct flow_cell *cell, const struct seg
 	return false;
 }
 
+/* A segment of a direction whose protocol is not known. Gives what is decided of its beginning, or
+ * @old.
+ */
+static __always_inline __u64 probe(struct __sk_buff *skb, const struct segment *s, __u32 tag,
+				   __u64 old)
+{
+	/* With a SYN, seq is not the payload's. */
+	bool may_count = !(s->flags & TCP_SYN);
+
+	switch (start_of(skb, s->offset, s->len)) {
+	case START_HELLO:
+		return decision(tag, VERDICT_PROBE, s->seq + HELLO_WINDOW);
+	case START_MESSAGE:
+		return decision(tag, VERDICT_COPY, s->seq + COPY_WINDOW);
+	case START_PREFACE:
+		return may_count ? decision(tag, VERDICT_FRAMES_COPY, s->seq + PREFACE_BYTES) :
+				   decision(tag, VERDICT_COPY, s->seq + COPY_WINDOW);
+	case START_SETTINGS:
+		return may_count ? decision(tag, VERDICT_FRAMES_COPY, s->seq) : old;
+	default:
+		return old;
+	}
+}
+
+/* Most segments of a bulk transfer, which are to be let go at once. */
+static __always_inline bool is_bulk(__u64 decided, const struct segment *s)
+{
+	enum verdict verdict = verdict_of(decided);
+
+	if (verdict == VERDICT_SKIP || verdict == VERDICT_FRAMES)
+		return !before(decided, s->seq + s->len);
+	return verdict == VERDICT_DONE;
+}
+
 /* The seq up to which a segment that starts at @s may be copied; the segment may be advanced. */
 static __always_inline bool wanted_until(struct __sk_buff *skb, __u64 *chosen, struct segment *s,
 					 __u32 tag, __u32 *until)
 {
-	enum verdict verdict = verdict_of(*chosen);
+	__u32 end = s->seq + s->len;
 
+	if (verdict_of(*chosen) == VERDICT_PROBE)
+		*chosen = probe(skb, s, tag, *chosen);
 	*until = (__u32)*chosen;
-	switch (verdict) {
+	switch (verdict_of(*chosen)) {
 	case VERDICT_SKIP:
 		if (before(s->seq, *until)) {
-			if (!before(*until, s->seq + s->len))
+			if (!before(*until, end))
 				return false;
-			s->offset += *until - s->seq;
-			s->len -= *until - s->seq;
-			s->seq = *until;
+			advance(s, *until);
 		}
 		*until = s->seq + COPY_WINDOW;
 		*chosen = decision(tag, VERDICT_COPY, *until);
 		return true;
-	case VERDICT_PROBE:
-		if (starts_http1(skb, s)) {
-			*until = s->seq + COPY_WINDOW;
-			*chosen = decision(tag, VERDICT_COPY, *until);
-			return true;
-		}
+	case VERDICT_FRAMES:
+		if (!before(*until, end))
+			return false;
+		if (before(s->seq, *until))
+			advance(s, *until);
+		/* fallthrough */
+	case VERDICT_FRAMES_COPY:
+		*until += COPY_WINDOW;
 		break;
+	case VERDICT_PROBE:
 	case VERDICT_COPY:
 		break;
 	default:
@@ -132,33 +156,33 @@ static __always_inline bool wanted_until(struct __sk_buff *skb, __u64 *chosen, s
 	if (before(s->seq, *until))
 		return true;
 	/* Without this, a bulk transfer of 2 GiB would come round to `until` again. */
-	*chosen = decision(tag, verdict == VERDICT_COPY ? VERDICT_CLOSED : VERDICT_PROBE_CLOSED, 0);
+	*chosen = decision(
+		tag, verdict_of(*chosen) == VERDICT_PROBE ? VERDICT_PROBE_CLOSED : VERDICT_CLOSED,
+		0);
 	return false;
 }
 
 /* The peer has talked, so the other direction's next bytes, from @ack on, may be a head. While it
  * was closed, nobody kept its next_seq.
  */
-static __always_inline void open_other_direction(__u32 cell, __u32 tag, __u32 ack)
+static __always_inline void open_other_direction(struct flow_cell *other, __u32 tag, __u32 ack)
 {
-	__u32 other = cell ^ 1;
-	struct flow_cell *value = bpf_map_lookup_elem(&flows, &other);
-	__u64 decided = value ? READ_ONCE(value->decision) : 0;
+	__u64 decided = READ_ONCE(other->decision);
 
-	if (!value || decided >> DECISION_TAG_SHIFT != tag)
+	if (decided >> DECISION_TAG_SHIFT != tag)
 		return;
 	switch (verdict_of(decided)) {
 	case VERDICT_CLOSED:
-		value->next_seq = ack;
+		other->next_seq = ack;
 		/* fallthrough */
 	case VERDICT_COPY:
-		decide(value, decided, decision(tag, VERDICT_COPY, ack + COPY_WINDOW));
+		decide(other, decided, decision(tag, VERDICT_COPY, ack + COPY_WINDOW));
 		break;
 	case VERDICT_PROBE_CLOSED:
-		value->next_seq = ack;
+		other->next_seq = ack;
 		/* fallthrough */
 	case VERDICT_PROBE:
-		decide(value, decided, decision(tag, VERDICT_PROBE, ack + PROBE_WINDOW));
+		decide(other, decided, decision(tag, VERDICT_PROBE, ack + PROBE_WINDOW));
 		break;
 	default:
 		break;

@@ -11,8 +11,14 @@
 
 #include "event.h"
 
+#define CUT_HEADERS 4096 /* a power of two */
 #define RING_BYTES_DEFAULT (16 * 1024 * 1024) /* user space may set another size before loading */
 #define FLOW_PAIRS (64 * 1024) /* a power of two; flows beyond share cells, which costs copies */
+
+struct cut_header {
+	__u64 whose; /* cell << 40 | how many bytes << 32 | seq */
+	__u8 bytes[8];
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -22,10 +28,10 @@ struct {
 /* Direct-mapped by a hash of the 4-tuple: a lookup is an index, whatever the number of flows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * FLOW_PAIRS);
+	__uint(max_entries, FLOW_PAIRS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct flow_cell);
+	__type(value, struct flow_pair);
 } flows __weak SEC(".maps");
 
 struct {
@@ -42,6 +48,16 @@ struct {
 	__type(key, int);
 	__type(value, struct owner);
 } owners __weak SEC(".maps");
+
+/* HTTP/2 frame headers of which a segment has only the beginning. A flow may lose its own to another
+ * with the same slot: then user space says where the next header is.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CUT_HEADERS);
+	__type(key, __u32);
+	__type(value, struct cut_header);
+} cut_headers __weak SEC(".maps");
 
 /* Returns how many that makes on this CPU. */
 static __always_inline __u64 count(__u32 counter)

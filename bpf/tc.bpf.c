@@ -12,6 +12,7 @@
 
 #include "event.h"
 #include "flow.h"
+#include "frames.h"
 #include "maps.h"
 #include "packet.h"
 #include "send.h"
@@ -30,38 +31,47 @@ const volatile struct {
 
 /* @end: the sequence number behind the segment, SYN and FIN counted (RFC 9293 section 3.4). */
 static __always_inline void capture(struct __sk_buff *skb, struct segment *s, struct flow_ref ref,
-				    struct flow_cell *cell, __u32 end, __u32 sighting)
+				    struct flow_pair *pair, __u32 end, __u32 sighting)
 {
-	__u64 decided = READ_ONCE(cell->decision);
+	struct flow_cell *cell = &pair->cells[ref.cell & 1];
+	__u64 decided = READ_ONCE(cell->decision), chosen;
 	bool known = decided >> DECISION_TAG_SHIFT == ref.tag;
 	bool fresh = !known || (s->flags & TCP_SYN);
-	__u64 chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) : decided;
+	bool wanted, by_frames;
 	__u32 until = s->seq;
-	bool wanted = s->len && wanted_until(skb, &chosen, s, ref.tag, &until);
 
+	if (known && !(s->flags & SEQUENCE_FLAGS) && is_bulk(decided, s))
+		return;
+	chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) : decided;
+	wanted = s->len && wanted_until(skb, &chosen, s, ref.tag, &until);
 	if (!wanted && (!(s->flags & SEQUENCE_FLAGS) || verdict_of(chosen) == VERDICT_DONE)) {
 		decide(cell, decided, chosen);
 		return;
 	}
 	if (known && seen_before(cell, s, end, sighting))
 		return;
+	by_frames = wanted && may_walk(verdict_of(chosen), s, end, fresh ? s->seq : cell->next_seq);
 	if (fresh)
 		cell->owner = sighting;
 	if (fresh || before(cell->next_seq, end))
 		cell->next_seq = end;
+	if (__builtin_expect(by_frames, 0))
+		chosen = send_frames(skb, s, ref, chosen);
 	decide(cell, decided, chosen);
 	if (wanted)
-		open_other_direction(ref.cell, ref.tag, s->ack);
+		open_other_direction(&pair->cells[~ref.cell & 1], ref.tag, s->ack);
+	if (__builtin_expect(by_frames, 0))
+		return;
 	send(skb, s, ref, !wanted ? 0 : until - s->seq < s->len ? until - s->seq : s->len);
 }
 
 static __always_inline int observe(struct __sk_buff *skb, bool ethernet, bool ingress)
 {
 	enum parse_result result;
-	struct flow_cell *cell;
+	struct flow_pair *flow;
 	struct flow_ref ref;
 	struct segment s = {};
-	__u32 end;
+	__u32 end, pair;
 
 	result = parse_segment(skb, ethernet, &s);
 	if (result == PARSED_FRAGMENT)
@@ -70,9 +80,10 @@ static __always_inline int observe(struct __sk_buff *skb, bool ethernet, bool in
 		return TC_ACT_UNSPEC;
 	ref = flow_of(&s);
 	end = s.seq + s.len + !!(s.flags & TCP_SYN) + (s.flags & TCP_FIN);
-	cell = bpf_map_lookup_elem(&flows, &ref.cell);
-	if (cell)
-		capture(skb, &s, ref, cell, end, skb->ifindex << 1 | ingress);
+	pair = ref.cell >> 1;
+	flow = bpf_map_lookup_elem(&flows, &pair);
+	if (flow)
+		capture(skb, &s, ref, flow, end, skb->ifindex << 1 | ingress);
 	return TC_ACT_UNSPEC;
 }
 

@@ -158,6 +158,9 @@ pub enum Verdict {
     CopyUntil(u32),
     /// Copy nothing before this sequence number.
     SkipUntil(u32),
+    /// HTTP/2: the next frame header is at this sequence number. From there on copy everything but
+    /// the payload of DATA.
+    Frames(u32),
     /// Copy nothing until the next SYN.
     Done,
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use headertap::capture::{self, OBJECT};
 use libbpf_rs::{
-    MapCore, MapFlags, MapImpl, Object, ObjectBuilder, ProgramInput as Input, ProgramMut,
-    RingBufferBuilder,
+    MapCore, MapImpl, Object, ObjectBuilder, ProgramInput as Input, ProgramMut, RingBufferBuilder,
 };
 
 /// What the kernel side's ring holds by default.
@@ -36,7 +35,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Loads headertap's object with a ring of `ring_bytes`.
+    /// Loads the TC programs of headertap's object with a ring of `ring_bytes`.
     ///
     /// # Errors
     /// If the kernel refuses a program or a map: the test needs root.
@@ -46,6 +45,10 @@ impl Programs {
             if map.name() == "events" {
                 map.set_max_entries(ring_bytes)?;
             }
+        }
+        for mut program in open.progs_mut() {
+            let is_tc = program.name().as_encoded_bytes().starts_with(b"tc_");
+            program.set_autoload(is_tc);
         }
         let object = open.load().context("the kernel refuses the BPF programs (needs root)")?;
         Ok(Self { object })
@@ -99,15 +102,6 @@ impl Programs {
     /// If the map cannot be read.
     pub fn counters(&self) -> Result<capture::Counters> {
         capture::Counters::read(&self.map("counters"))
-    }
-
-    /// What is written in a flow's cell: decision, next sequence number and owner.
-    ///
-    /// # Errors
-    /// If the map cannot be read.
-    pub fn cell(&self, index: u32) -> Result<Vec<u8>> {
-        let cell = self.map("flows").lookup(&index.to_ne_bytes(), MapFlags::ANY)?;
-        cell.context("the index is in the array")
     }
 }
 

@@ -9,7 +9,7 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use crate::flow::{Cell, Verdict};
 
-use super::skeleton::types::{decision_layout, flow_cell, verdict as kernel};
+use super::skeleton::types::{decision_layout, flow_cell, flow_pair, verdict as kernel};
 
 /// The decision is the first 8 bytes of a cell.
 const CELL_BYTES: usize = size_of::<flow_cell>();
@@ -29,20 +29,20 @@ impl Verdicts {
     /// # Errors
     /// If the kernel does not allow it.
     pub fn map(flows: &impl MapCore) -> Result<Self> {
-        let entries = usize::try_from(flows.max_entries())?;
+        let pairs = usize::try_from(flows.max_entries())?;
         let cells = MmapOptions::new()
-            .len(entries * CELL_BYTES)
+            .len(pairs * size_of::<flow_pair>())
             .map_raw(flows.as_fd().as_raw_fd())
             .context("cannot map the flows array")?;
         Ok(Self { cells })
     }
 
     /// Tells the kernel side what to do with one direction of a flow. Does nothing if another flow
-    /// has taken the cell in the meantime.
+    /// has taken the cell in the meantime, or if the kernel side is farther along the frames.
     pub fn set(&self, cell: Cell, verdict: Verdict) {
         let Some(decision) = self.decision(cell.index) else { return };
         let old = decision.load(Ordering::Relaxed);
-        if old >> TAG_SHIFT == u64::from(cell.tag) {
+        if old >> TAG_SHIFT == u64::from(cell.tag) && !is_ahead(old, verdict) {
             let new = encode(cell.tag, verdict);
             // The kernel side may have moved on: its newer decision stays.
             let _moved_on =
@@ -62,10 +62,25 @@ impl Verdicts {
     }
 }
 
+/// The kernel side goes from frame header to frame header by itself, and sees each before we do:
+/// only a header farther on tells it more than it knows.
+fn is_ahead(decision: u64, verdict: Verdict) -> bool {
+    let [.., kind, _, _, _, _] = decision.to_be_bytes();
+    let [.., a, b, c, d] = decision.to_be_bytes();
+    let cursor = u32::from_be_bytes([a, b, c, d]);
+    [kernel::VERDICT_FRAMES.0, kernel::VERDICT_FRAMES_COPY.0].contains(&u32::from(kind))
+        && match verdict {
+            Verdict::Frames(seq) => seq.wrapping_sub(cursor).cast_signed() <= 0,
+            Verdict::CopyUntil(_) | Verdict::SkipUntil(_) => true,
+            Verdict::Done => false,
+        }
+}
+
 fn encode(tag: u32, verdict: Verdict) -> u64 {
     let (kind, seq) = match verdict {
         Verdict::CopyUntil(seq) => (kernel::VERDICT_COPY, seq),
         Verdict::SkipUntil(seq) => (kernel::VERDICT_SKIP, seq),
+        Verdict::Frames(seq) => (kernel::VERDICT_FRAMES, seq),
         Verdict::Done => (kernel::VERDICT_DONE, 0),
     };
     u64::from(tag) << TAG_SHIFT | u64::from(kind.0) << VERDICT_SHIFT | u64::from(seq)

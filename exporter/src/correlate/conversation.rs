@@ -30,6 +30,11 @@ pub(super) enum Fate {
 pub(super) enum Wants {
     /// The next bytes, as many, are needed by nobody.
     Skip(u64),
+    /// HTTP/2: as many bytes are needed by nobody, and then a frame header begins. To be said when
+    /// what is between here and that header is DATA payload, or nothing. The kernel side copies no
+    /// payload of DATA from then on: it comes as gaps that end where the payload does, or before.
+    #[expect(dead_code, reason = "for the HTTP/2 conversation")]
+    Frame(u64),
     /// Headers are to be expected.
     More,
     /// Nothing, until the other side talks.

@@ -1,6 +1,7 @@
 //! The BPF programs by themselves: what the verifier says, what they make of packets, and which
 //! bytes they send. No network is needed but a pair of interfaces in a namespace of its own.
 
+mod frames;
 mod large;
 mod live;
 mod parsing;
@@ -30,6 +31,7 @@ const PASS: i32 = -1;
 const TEST_RING_BYTES: u32 = 1024 * 1024;
 /// How far an unknown protocol is copied (`bpf/event.h`).
 const PROBE_WINDOW: u32 = 4096;
+const HELLO_WINDOW: u32 = 20 * 1024;
 
 /// A segment as it came out of the ring, with bytes of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use anyhow::Result;
 use e2e::packets::{ACK, FIN, Packet, RST, SYN};
 use headertap::flow::Verdict;
 
-use super::{ANSWER, COPY_WINDOW, HEAD, Kernel, PROBE_WINDOW, head, payload};
+use super::{ANSWER, COPY_WINDOW, HEAD, HELLO_WINDOW, Kernel, PROBE_WINDOW, head, payload};
 
-/// The first bytes of no HTTP/1 message.
-const OTHER: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+/// The first bytes of no protocol that is read.
+const OTHER: &[u8] = b"SSH-2.0-OpenSSH_10.0\r\n";
 
 fn other() -> Packet {
     Packet { payload: OTHER.to_vec(), ..head() }
@@ -53,6 +53,57 @@ fn what_only_resembles_http1_is_probed_and_not_copied() -> Result<()> {
         assert_eq!(kernel.bytes(&first)?, start.len());
         let later = at(&first, first.seq + PROBE_WINDOW, &[0; 100]);
         assert_eq!(kernel.bytes(&later)?, 0, "{}", String::from_utf8_lossy(start));
+    }
+    Ok(())
+}
+
+/// As many as may be between two segments of a hello (RFC 8446 section 5.1), and no more.
+#[test]
+fn a_client_hello_opens_a_window_of_20_kib() -> Result<()> {
+    for version in 0..=4 {
+        let kernel = Kernel::new()?;
+        let hello = [0x16, 3, version, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3];
+        let first = Packet { payload: hello.to_vec(), ..head() };
+        let end = first.seq + HELLO_WINDOW;
+        assert_eq!(kernel.bytes(&first)?, hello.len());
+        assert_eq!(kernel.bytes(&at(&first, end - 60, &[0; 100]))?, 60, "it straddles the end");
+        assert_eq!(kernel.bytes(&at(&first, end, &[0; 100]))?, 0, "it begins at the end");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_hello_or_an_old_client_hello_is_probed() -> Result<()> {
+    let server: &[u8] = &[0x16, 3, 3, 0, 122, 2, 0, 0, 118, 3, 3];
+    let old: &[u8] = &[0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0, 0, 0x10];
+    for start in [server, old] {
+        let kernel = Kernel::new()?;
+        let first = Packet { payload: start.to_vec(), ..head() };
+        assert_eq!(kernel.bytes(&first)?, start.len());
+        assert_eq!(kernel.bytes(&at(&first, first.seq + PROBE_WINDOW - 1, &[0; 100]))?, 1);
+        assert_eq!(kernel.bytes(&at(&first, first.seq + PROBE_WINDOW, &[0; 100]))?, 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_dns_message_opens_the_copy_window() -> Result<()> {
+    let query: &[u8] = &[0, 29, 0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let answer: &[u8] = &[0xff, 0xff, 0xab, 0xcd, 0x81, 0x80, 0, 1, 0xff, 0, 0, 0, 0, 0];
+    for start in [query, answer] {
+        let kernel = Kernel::new()?;
+        let first = Packet { payload: start.to_vec(), ..head() };
+        assert_eq!(kernel.bytes(&first)?, start.len());
+        assert_eq!(kernel.bytes(&at(&first, first.seq + COPY_WINDOW - 1, &[1; 9]))?, 1);
+    }
+    let short: &[u8] = &[0, 12, 0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let two_questions: &[u8] = &[0, 29, 0xab, 0xcd, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0];
+    let reserved: &[u8] = &[0, 29, 0xab, 0xcd, 1, 0x40, 0, 1, 0, 0, 0, 0, 0, 0];
+    for start in [short, two_questions, reserved] {
+        let kernel = Kernel::new()?;
+        let first = Packet { payload: start.to_vec(), ..head() };
+        kernel.one(&first)?;
+        assert_eq!(kernel.bytes(&at(&first, first.seq + PROBE_WINDOW, &[1; 9]))?, 0, "{start:?}");
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ impl Flow {
             Protocol::Unknown(_) => None,
             Protocol::Known(conversation) => match conversation.wants(self.side(direction)) {
                 Wants::Skip(bytes) if bytes >= SKIP_MIN_BYTES => self.skip(direction, bytes),
+                Wants::Frame(bytes) => self.frame(direction, bytes),
                 Wants::Skip(_) | Wants::More => self.copy_on(direction, true),
                 Wants::Turn => self.copy_on(direction, false),
             },
@@ -44,6 +45,11 @@ impl Flow {
         // The window opens again behind what is skipped.
         way.extended_at = Some(way.reassembly.next()?.wrapping_add(bytes));
         way.reassembly.unwanted(bytes).map(Verdict::SkipUntil)
+    }
+
+    fn frame(&mut self, direction: Direction, bytes: u64) -> Option<Verdict> {
+        let bytes = u32::try_from(bytes.min(SKIP_MAX_BYTES)).ok()?;
+        self.way_mut(direction).reassembly.unwanted(bytes).map(Verdict::Frames)
     }
 
     /// Moves the window on, if enough of it is used up and more is to be expected.

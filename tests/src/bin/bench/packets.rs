@@ -68,14 +68,17 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
     let ours = loaded.program("tc_egress");
     let verdicts = Verdicts::map(&loaded.map("flows"))?;
     let (head, done, skip) = (head(), with_port(&head(), 1001), with_port(&head(), 1002));
+    let data = with_port(&head, 1003);
     verdicts.set(known(&loaded, &done)?, Verdict::Done);
     verdicts.set(known(&loaded, &skip)?, Verdict::SkipUntil(skip.seq + (1 << 30)));
+    verdicts.set(known(&loaded, &data)?, Verdict::Frames(data.seq + (1 << 24)));
     let bulk = |packet: Packet| Packet { payload: vec![7; BULK_BYTES], ..packet };
     let ack = Packet { payload: Vec::new(), ..head.clone() };
     let mut cases = [
         Case::new(&empty, &head, RUNS),
         Case::new(&ours, &bulk(done), RUNS),
         Case::new(&ours, &bulk(skip), RUNS),
+        Case::new(&ours, &bulk(data), RUNS),
         Case::new(&ours, &ack, RUNS),
         Case::new(&ours, &head, CAPTURE_RUNS),
     ];
@@ -86,7 +89,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         let captured = loaded.records()?.len();
         ensure!(captured == CAPTURE_RUNS as usize, "{captured} records of {CAPTURE_RUNS}");
     }
-    let [empty, done, skip, ack, capture] = cases.each_mut().map(Case::median);
+    let [empty, done, skip, data, ack, capture] = cases.each_mut().map(Case::median);
     let row = |what, target, bound: f64, ns: f64| {
         let ratio = ns / empty;
         let measured = format!("{ratio:.2}: {ns} ns, empty program {empty} ns");
@@ -95,6 +98,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
     Ok(vec![
         row("1 bulk packet, flow is done / empty", "<= 1.5", 1.5, done),
         row("1 bulk packet, body is skipped / empty", "<= 1.5", 1.5, skip),
+        row("1 bulk packet, in DATA of HTTP/2 / empty", "<= 1.5", 1.5, data),
         row("2 pure ACK / empty", "<= 1.3", 1.3, ack),
         row("3 header of 512 bytes captured / empty", "<= 7", 7.0, capture),
     ])
