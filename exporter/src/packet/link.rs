@@ -19,86 +19,92 @@ const NFLOG_PAYLOAD: u16 = 9;
 /// Values of `sll_protocol` (packet(7)) that are no EtherType.
 const SLL_802_2: [u16; 2] = [1, 4];
 
-/// What is known of the types: their numbers, their names, and how they are read, if they are.
-const TYPES: [(u16, &str, Option<Read>); 53] = [
-    (0, "NULL", Some(null)),
-    (1, "ETHERNET", Some(ether::decode_ethernet)),
-    (3, "AX25", None),
-    (6, "IEEE802_5", None),
-    (7, "ARCNET_BSD", Some(|frame, place| arcnet(frame, 2, place))),
-    (8, "SLIP", Some(slip)),
-    (9, "PPP", Some(ppp::decode)),
-    (10, "FDDI", None),
-    (11, "ATM_RFC1483", Some(ether::decode_llc)),
-    (12, "RAW", Some(ip::decode)),
-    (14, "RAW", Some(ip::decode)),
-    (50, "PPP_HDLC", Some(ppp::decode_hdlc)),
-    (51, "PPP_ETHER", Some(ppp::decode_pppoe)),
-    (100, "ATM_RFC1483", Some(ether::decode_llc)),
-    (101, "RAW", Some(ip::decode)),
-    (104, "C_HDLC", Some(cisco_hdlc)),
-    (105, "IEEE802_11", Some(wireless::decode)),
-    (107, "FRELAY", None),
-    (108, "LOOP", Some(null)),
-    (109, "ENC", None),
-    (113, "LINUX_SLL", Some(linux_cooked)),
-    (117, "PFLOG", None),
-    (119, "IEEE802_11_PRISM", None),
-    (122, "IP_OVER_FC", None),
-    (127, "IEEE802_11_RADIOTAP", Some(wireless::decode_radiotap)),
-    (129, "ARCNET_LINUX", Some(|frame, place| arcnet(frame, 4, place))),
-    (140, "MTP2", None),
-    (143, "DOCSIS", None),
-    (144, "LINUX_IRDA", None),
-    (163, "IEEE802_11_AVS", None),
-    (166, "PPP_PPPD", Some(|frame, place| ppp::decode(frame.skip(2)?, place))),
-    (187, "BLUETOOTH_HCI_H4", None),
-    (189, "USB_LINUX", None),
-    (192, "PPI", Some(|frame, place| nested(frame, frame.le_u16_at(2)?, 4, place))),
-    (195, "IEEE802_15_4_WITHFCS", None),
-    (201, "BLUETOOTH_HCI_H4_WITH_PHDR", None),
-    (204, "PPP_WITH_DIR", Some(|frame, place| ppp::decode(frame.skip(1)?, place))),
-    (215, "IEEE802_15_4_NONASK_PHY", None),
-    (219, "MPLS", Some(ether::decode_mpls)),
-    (220, "USB_LINUX_MMAPPED", None),
-    (227, "CAN_SOCKETCAN", None),
-    (228, "IPV4", Some(ip::decode_v4)),
-    (229, "IPV6", Some(ip::decode_v6)),
-    (230, "IEEE802_15_4_NOFCS", None),
-    (239, "NFLOG", Some(nflog)),
-    (240, "NETANALYZER", None),
-    (242, "IPOIB", None),
-    (249, "USBPCAP", None),
-    (252, "WIRESHARK_UPPER_PDU", None),
-    (253, "NETLINK", None),
-    (258, "PKTAP", Some(|frame, place| nested(frame, frame.le_u16_at(0)?, 8, place))),
-    (271, "VSOCK", None),
-    (276, "LINUX_SLL2", Some(linux_cooked_2)),
-];
-
 impl LinkType {
-    fn known(self) -> Option<&'static (u16, &'static str, Option<Read>)> {
-        TYPES.iter().find(|(number, ..)| *number == self.0)
+    /// The names of the types that are read, and how they are.
+    fn reader(self) -> Option<(&'static str, Read)> {
+        Some(match self.0 {
+            0 => ("NULL", null),
+            1 => ("ETHERNET", ether::decode_ethernet),
+            7 => ("ARCNET_BSD", |frame, place| arcnet(frame, 2, place)),
+            8 => ("SLIP", slip),
+            9 => ("PPP", ppp::decode),
+            11 => ("ATM_RFC1483", ether::decode_llc),
+            12 => ("RAW", ip::decode),
+            14 => ("RAW", ip::decode),
+            50 => ("PPP_HDLC", ppp::decode_hdlc),
+            51 => ("PPP_ETHER", ppp::decode_pppoe),
+            100 => ("ATM_RFC1483", ether::decode_llc),
+            101 => ("RAW", ip::decode),
+            104 => ("C_HDLC", cisco_hdlc),
+            105 => ("IEEE802_11", wireless::decode),
+            108 => ("LOOP", null),
+            113 => ("LINUX_SLL", linux_cooked),
+            127 => ("IEEE802_11_RADIOTAP", wireless::decode_radiotap),
+            129 => ("ARCNET_LINUX", |frame, place| arcnet(frame, 4, place)),
+            166 => ("PPP_PPPD", |frame, place| ppp::decode(frame.skip(2)?, place)),
+            192 => ("PPI", |frame, place| nested(frame, frame.le_u16_at(2)?, 4, place)),
+            204 => ("PPP_WITH_DIR", |frame, place| ppp::decode(frame.skip(1)?, place)),
+            219 => ("MPLS", ether::decode_mpls),
+            228 => ("IPV4", ip::decode_v4),
+            229 => ("IPV6", ip::decode_v6),
+            239 => ("NFLOG", nflog),
+            258 => ("PKTAP", |frame, place| nested(frame, frame.le_u16_at(0)?, 8, place)),
+            276 => ("LINUX_SLL2", linux_cooked_2),
+            _ => return None,
+        })
+    }
+
+    /// The names of others that people meet.
+    fn unread_name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            3 => "AX25",
+            6 => "IEEE802_5",
+            10 => "FDDI",
+            107 => "FRELAY",
+            109 => "ENC",
+            117 => "PFLOG",
+            119 => "IEEE802_11_PRISM",
+            122 => "IP_OVER_FC",
+            140 => "MTP2",
+            143 => "DOCSIS",
+            144 => "LINUX_IRDA",
+            163 => "IEEE802_11_AVS",
+            187 => "BLUETOOTH_HCI_H4",
+            189 => "USB_LINUX",
+            195 => "IEEE802_15_4_WITHFCS",
+            201 => "BLUETOOTH_HCI_H4_WITH_PHDR",
+            215 => "IEEE802_15_4_NONASK_PHY",
+            220 => "USB_LINUX_MMAPPED",
+            227 => "CAN_SOCKETCAN",
+            230 => "IEEE802_15_4_NOFCS",
+            240 => "NETANALYZER",
+            242 => "IPOIB",
+            249 => "USBPCAP",
+            252 => "WIRESHARK_UPPER_PDU",
+            253 => "NETLINK",
+            271 => "VSOCK",
+            _ => return None,
+        })
     }
 
     /// Whether packets of such links are read.
     #[must_use]
     pub fn is_read(self) -> bool {
-        self.known().is_some_and(|(.., read)| read.is_some())
+        self.reader().is_some()
     }
 
     pub(super) fn decode<'a>(self, frame: Captured<'a>, place: Place) -> Result<Packet<'a>, Error> {
-        match self.known() {
-            Some((.., Some(read))) => read(frame, place),
-            _ => Ok(Packet::Other),
+        match self.reader() {
+            Some((_, read)) => read(frame, place),
+            None => Ok(Packet::Other),
         }
     }
 }
 
 impl fmt::Display for LinkType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.known() {
-            Some((number, name, _)) => write!(f, "link type {name} ({number})"),
+        match self.reader().map(|(name, _)| name).or(self.unread_name()) {
+            Some(name) => write!(f, "link type {name} ({})", self.0),
             None => write!(f, "link type {}", self.0),
         }
     }
