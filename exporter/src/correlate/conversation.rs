@@ -33,7 +33,6 @@ pub(super) enum Wants {
     /// HTTP/2: as many bytes are needed by nobody, and then a frame header begins. To be said when
     /// what is between here and that header is DATA payload, or nothing. The kernel side copies no
     /// payload of DATA from then on: it comes as gaps that end where the payload does, or before.
-    #[expect(dead_code, reason = "for the HTTP/2 conversation")]
     Frame(u64),
     /// Headers are to be expected.
     More,

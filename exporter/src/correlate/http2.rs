@@ -284,10 +284,7 @@ impl Conversation for Http2 {
     }
 
     fn wants(&self, side: Side) -> Wants {
-        match self.frames(side).skippable() {
-            0 => Wants::More,
-            bytes => Wants::Skip(bytes),
-        }
+        self.frames(side).skippable().map_or(Wants::More, Wants::Frame)
     }
 
     fn cost(&self) -> usize {

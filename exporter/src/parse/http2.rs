@@ -238,12 +238,14 @@ impl Frames {
         Gap::Cut
     }
 
-    /// How many of the next bytes nobody needs.
+    /// How many bytes of content come before the next frame header, where it is certain that there
+    /// is nothing else.
     #[must_use]
-    pub fn skippable(&self) -> u64 {
-        match self.state {
-            State::Rest(left) => left,
-            _ => 0,
+    pub fn skippable(&self) -> Option<u64> {
+        match (self.state, &self.then) {
+            (State::Rest(left), Some(Part::Data { .. })) => Some(left),
+            (State::Header, _) if self.so_far.is_empty() && !self.tentative => Some(0),
+            _ => None,
         }
     }
 
