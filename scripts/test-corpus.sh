@@ -21,4 +21,4 @@ echo "test-corpus: replaying $corpus"
 tests/corpus/run "$corpus" "$out/items.jsonl"
 python3 "$corpus/score.py" "$corpus/expected.jsonl" "$out/items.jsonl" --by class \
 	--kinds "$(tests/corpus/require --kinds)" --json "$out/score.json" --details "$out/details.jsonl"
-tests/corpus/require "$out/score.json"
+tests/corpus/require "$out/score.json" "$out/details.jsonl"
