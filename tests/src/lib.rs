@@ -13,6 +13,7 @@ pub mod packets;
 pub mod programs;
 pub mod records;
 pub mod servers;
+pub mod tls;
 pub mod traffic;
 
 use std::process::Command;

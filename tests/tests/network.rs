@@ -6,5 +6,6 @@ mod network {
     mod loss;
     mod messages;
     mod neighbours;
+    mod tls;
     mod traces;
 }

@@ -14,6 +14,7 @@ use crate::http::{
     Version,
 };
 use crate::process::Process;
+use crate::tls::{ClientHello, Handshake, ServerHello, Timing};
 
 pub(super) const TRACE_ID: [u8; 16] = [
     0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,
@@ -65,6 +66,48 @@ pub(super) fn view(role: Role) -> View {
         socket_cookie: 77,
         netns_inode: 4_026_531_840,
         connection_id: 0xab,
+    }
+}
+
+/// A TLS 1.3 handshake.
+pub(super) fn handshake(role: Role) -> Handshake {
+    let timing = |first, complete| Timing { first_byte: at(first), complete: at(complete) };
+    Handshake {
+        client: endpoint("10.0.0.5:51234"),
+        server: endpoint("10.1.0.9:443"),
+        client_hello: Some(ClientHello {
+            legacy_version: 0x0303,
+            session_id: vec![7; 32],
+            cipher_suites: vec![0x1301, 0xfeff],
+            extensions: vec![0, 43, 0xfe0d, 0x4469],
+            server_name: Some(b"shop.example".to_vec()),
+            alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            supported_versions: vec![0x0a0a, 0x0304, 0x0303],
+            supported_groups: vec![4588, 29],
+            point_formats: vec![0],
+            signature_algorithms: vec![0x0403],
+            ja3: Some("1dfbb3c3a0b85ab2ae6b3a2d1e2d0e4c".to_owned()),
+            ja4: Some("t13d0204h2_aaaaaaaaaaaa_bbbbbbbbbbbb".to_owned()),
+            timing: timing(0, 100),
+            ..ClientHello::default()
+        }),
+        server_hello: Some(ServerHello {
+            legacy_version: 0x0303,
+            session_id: vec![7; 32],
+            cipher_suite: 0x1301,
+            extensions: vec![43, 51],
+            selected_version: Some(0x0304),
+            selected_group: Some(29),
+            ja3s: Some("0123456789abcdef0123456789abcdef".to_owned()),
+            timing: timing(3_000, 3_200),
+            ..ServerHello::default()
+        }),
+        alert: None,
+        failure: None,
+        truncated_start: false,
+        lists_cut: false,
+        observed: at(20_000),
+        views: vec![view(role)],
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is encoded, read back by `opentelemetry-proto`: the oracle.
 
 mod lookups;
+mod tls;
 
 use std::collections::HashSet;
 

@@ -66,6 +66,12 @@ pub fn side_of(first_bytes: &[u8]) -> Parsed<Side> {
     }
 }
 
+/// Whether a segment begins with encrypted data: what hellos there were are over.
+#[must_use]
+pub fn is_application_data(first_bytes: &[u8]) -> bool {
+    record::is_application_data(first_bytes)
+}
+
 /// Where a stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {

@@ -1,6 +1,7 @@
 //! What a policy lets out of whole exchanges.
 
 mod properties;
+mod tls;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 
 use crate::flow::{Direction, Side, Timestamp, Tuple};
 use crate::parse::Parsed;
+use crate::parse::tls::is_application_data;
 
 use super::super::recognise::{Kind, first_bytes, mid_stream, will_tell};
 use super::{Flow, Protocol, Scope};
@@ -70,6 +71,9 @@ impl Flow {
             }
             Parsed::NeedMore => self.way_mut(direction).begun = Some((begun, since)),
             Parsed::NotThisProtocol if will_tell(&begun) => {}
+            Parsed::NotThisProtocol if is_application_data(&begun) => {
+                self.protocol = Protocol::Other;
+            }
             Parsed::NotThisProtocol if probes < PROBES_MAX => {
                 self.protocol = Protocol::Unknown(probes + 1);
             }

@@ -6,6 +6,8 @@ use super::Text;
 use crate::connection::Change;
 use crate::exchange::{Failure, Role};
 use crate::export::samples::{self, view};
+use crate::flow::Side;
+use crate::tls::Alert;
 
 const PLAIN: Text = Text { headers: false, colour: false };
 
@@ -24,6 +26,23 @@ fn an_exchange_is_one_line_in_columns() {
 15:06:40.123 -> checkout[4242]       GET     200   12.3ms shop.internal:8080/api/items?page=2
 15:06:40.123 <- checkout[4242]       GET     connection_reset   12.3ms shop.internal:8080/api/items?page=2 from 10.0.0.5:51234
 15:06:40.123 <> checkout[4242]       GET     200   12.3ms shop.internal:8080/api/items?page=2 to checkout[4242]
+";
+    assert_eq!(lines.concat(), expected);
+}
+
+#[test]
+fn a_handshake_is_one_line_in_columns() {
+    let client = samples::handshake(Role::Client);
+    let mut alerted = samples::handshake(Role::Server);
+    alerted.server_hello = None;
+    let at = samples::at(3_100);
+    alerted.alert = Some(Alert { sender: Side::Server, level: 2, description: 70, at });
+    let hello = alerted.client_hello.as_mut().expect("the sample has one");
+    hello.server_name = Some(b"a\x1b[31m".to_vec());
+    let lines = [client, alerted].map(|handshake| PLAIN.handshake(&handshake));
+    let expected = "\
+15:06:40.123 -> checkout[4242]       TLS     1.3    3.1ms shop.example:443 TLS_AES_128_GCM_SHA256 t13d0204h2_aaaaaaaaaaaa_bbbbbbbbbbbb
+15:06:40.123 <- checkout[4242]       TLS     protocol_version    3.0ms a\\x1b[31m:443 t13d0204h2_aaaaaaaaaaaa_bbbbbbbbbbbb from 10.0.0.5:51234
 ";
     assert_eq!(lines.concat(), expected);
 }

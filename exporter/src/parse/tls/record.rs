@@ -157,6 +157,11 @@ pub(super) fn is_past_hellos(bytes: &[u8]) -> bool {
     is_record && first_hello(bytes) == Parsed::NotThisProtocol
 }
 
+/// Whether `bytes` begin with a record of encrypted data.
+pub(super) fn is_application_data(bytes: &[u8]) -> bool {
+    is_past_hellos(bytes) && bytes.first() == Some(&APPLICATION_DATA)
+}
+
 /// Whether the version is one that records have (RFC 8446 section 5.1), as far as it is there.
 fn has_known_version(bytes: &[u8]) -> bool {
     let [major, minor] = [bytes.get(1), bytes.get(2)];

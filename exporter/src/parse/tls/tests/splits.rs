@@ -101,6 +101,7 @@ fn a_stream_that_was_joined_looks_for_a_hello_at_the_start_of_a_chunk() {
         let (parts, _) = read_all(&mut Stream::joined(), &[b"hello", past, TLS13_CLIENT]);
         assert_eq!(short(&parts), ["past"], "{past:?}");
     }
+    assert!(is_application_data(&[23, 3, 3, 0, 9, 1]) && !is_application_data(TLS13_CLIENT));
     let nothing = vec![b"nothing".as_slice(); 20];
     assert_eq!(short(&read_all(&mut Stream::joined(), &nothing).0), ["past"]);
 }
