@@ -23,6 +23,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::{self, Action, Mode};
+use crate::dns::Lookup;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
 use crate::http::Response;
@@ -128,6 +129,18 @@ impl Policy {
         }
         caps::trim_handshake(&mut handshake);
         Some(handshake)
+    }
+
+    /// What is exported of `lookup`; `None` if it asks for a host whose exchanges the user
+    /// excludes. Messages hold no secrets.
+    #[must_use]
+    pub fn lookup(&self, mut lookup: Lookup) -> Option<Lookup> {
+        let Some(thinning) = &self.0 else { return Some(lookup) };
+        if thinning.excludes(&Facts::of_lookup(&lookup)) {
+            return None;
+        }
+        caps::trim_lookup(&mut lookup);
+        Some(lookup)
     }
 }
 

@@ -73,7 +73,10 @@ impl Stages {
         for found in self.found.drain(..) {
             match found {
                 Found::Verdict(cell, verdict) => set(cell, verdict),
-                Found::Lookup(lookup) => self.output.give(Item::Lookup(&lookup)),
+                Found::Lookup(lookup) => match self.policy.lookup(*lookup) {
+                    Some(lookup) => self.output.give(Item::Lookup(&lookup)),
+                    None => self.account.settle(Unit::Dns, Outcome::Filtered, 1),
+                },
                 Found::Connection(connection) => self.output.give(Item::Connection(&connection)),
                 Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
                     Some(handshake) => self.output.give(Item::Handshake(&handshake)),

@@ -4,6 +4,7 @@
 //! Loki refuses a line of more than 128 entries or 64 KiB; these caps leave room for the
 //! attributes that are not fields.
 
+use crate::dns::Lookup;
 use crate::exchange::{Dropped, Exchange};
 use crate::fields::Fields;
 use crate::tls::Handshake;
@@ -145,6 +146,16 @@ pub(super) fn trim_handshake(handshake: &mut Handshake) {
         cut_any |= trim_list(&mut hello.extensions, NUMBERS_MAX);
     }
     handshake.lists_cut |= cut_any;
+}
+
+/// Cuts the data of answers; their number and their names have caps where they are read.
+pub(super) fn trim_lookup(lookup: &mut Lookup) {
+    let messages = [&mut lookup.query, &mut lookup.response].into_iter().flatten();
+    for answer in messages.flat_map(|message| &mut message.answers) {
+        if let Some(short) = cut(answer.data.as_bytes(), VALUE_MAX_BYTES) {
+            answer.data = String::from_utf8(short).expect("no character is cut");
+        }
+    }
 }
 
 /// Keeps the first `max` items; gives whether there were more.

@@ -5,6 +5,7 @@
 
 use super::glob::Glob;
 use crate::config::{self, Action, Scope, Status};
+use crate::dns::Lookup;
 use crate::exchange::Exchange;
 use crate::http::Request;
 use crate::tls::Handshake;
@@ -44,6 +45,12 @@ impl Facts {
     pub(super) fn of_handshake(handshake: &Handshake) -> Self {
         let hello = handshake.client_hello.as_ref();
         Self { host: hello.and_then(|hello| hello.server_name.clone()), ..Self::default() }
+    }
+
+    /// The facts of a lookup: the host that is asked for.
+    pub(super) fn of_lookup(lookup: &Lookup) -> Self {
+        let asked = lookup.questions().first();
+        Self { host: asked.map(|question| question.name.clone().into_bytes()), ..Self::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a policy lets out of whole exchanges.
 
+mod lookups;
 mod properties;
 mod tls;
 
