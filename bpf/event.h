@@ -14,6 +14,7 @@ enum event_kind {
 	EVENT_CLOSE, /* struct socket_event: the socket is closed, totals are final */
 	EVENT_FAILED, /* struct socket_event: the handshake was never completed */
 	EVENT_EXISTING, /* struct socket_event: the connection is older than headertap */
+	EVENT_DATAGRAM, /* struct datagram_event, then cap_len bytes of payload */
 };
 
 enum socket_role {
@@ -52,6 +53,17 @@ struct owner {
 	__u32 uid;
 	__u64 cgroup_id;
 	char comm[16];
+};
+
+/* One UDP datagram that may be DNS. One that passes several interfaces is sent for each. */
+struct datagram_event {
+	struct event_hdr hdr;
+	struct owner owner; /* of the sender's socket */
+	__u32 len; /* payload bytes, in all fragments */
+	__u32 cap_len; /* how many of them follow this struct */
+	__u32 ifindex;
+	__u8 ingress;
+	__u8 reserved[3];
 };
 
 /* A socket's change of state. Source is the socket's own address, destination its peer's. */
@@ -114,12 +126,16 @@ enum counter {
 	COUNTER_SEGMENTS_NOT_LOADED,
 	COUNTER_SOCKETS_SEEN, /* socket events that were to be sent */
 	COUNTER_SOCKETS_RINGBUF_FULL,
+	COUNTER_DATAGRAMS_SEEN, /* datagrams that were to be copied */
+	COUNTER_DATAGRAMS_RINGBUF_FULL,
+	COUNTER_DATAGRAMS_NOT_LOADED,
 	COUNTER_FRAGMENTS, /* IP fragments passed over */
 	COUNTER_MAX,
 };
 
 _Static_assert(sizeof(struct event_hdr) == 56, "event_hdr has padding");
 _Static_assert(sizeof(struct segment_event) == 88, "segment_event has padding");
+_Static_assert(sizeof(struct datagram_event) == 104, "datagram_event has padding");
 _Static_assert(sizeof(struct socket_event) == 136, "socket_event has padding");
 _Static_assert(sizeof(struct flow_cell) == 16, "flow_cell has padding");
 

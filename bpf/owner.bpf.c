@@ -21,6 +21,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 
 /* Relocated at load time: only what is read is declared. */
@@ -91,7 +92,8 @@ static __always_inline void fill_current(struct owner *owner)
 	owner->pid = bpf_get_current_pid_tgid() >> 32;
 	owner->uid = bpf_get_current_uid_gid();
 	owner->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
+	/* The process's name: bpf_get_current_comm() gives the thread's. */
+	BPF_CORE_READ_INTO(&owner->comm, bpf_get_current_task_btf(), group_leader, comm);
 }
 
 static __always_inline void own(struct bpf_sock *sk)
@@ -215,9 +217,10 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP))
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_MPTCP &&
+		    sk->sk_protocol != IPPROTO_UDP))
 		return 0;
-	if (!adopt(sk, task, &owner))
+	if (!adopt(sk, task, &owner) || sk->sk_protocol == IPPROTO_UDP)
 		return 0;
 	/* What an MPTCP listener accepts does not inherit its owner: user space is told who listens. */
 	if (sk->__sk_common.skc_dport || sk->sk_protocol == IPPROTO_MPTCP)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* From a socket buffer to the TCP segment in it.
+/* From a socket buffer to the TCP segment or UDP datagram in it.
  *
  * Headers of the two usual shapes are read where they lie, if they lie in the linear part: a helper
  * call costs as much as the whole of that. Everything else goes through bpf_skb_load_bytes(), which
@@ -13,44 +13,18 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/tcp.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "transport.h"
+
 #define VLAN_TAGS_MAX 2 /* QinQ */
-#define EXTENSIONS_MAX 4 /* IPv6 extension headers before TCP */
+#define EXTENSIONS_MAX 4 /* IPv6 extension headers before the transport's */
 #define IPV4_FRAGMENT 0x3fff /* more-fragments flag and offset (RFC 791 section 3.1) */
-
-enum parse_result {
-	PARSED_TCP,
-	PARSED_NOTHING, /* TCP without payload, SYN, FIN and RST: nothing to tell */
-	PARSED_FRAGMENT,
-	PARSED_OTHER, /* not TCP, or cut short */
-	PARSED_UNUSUAL, /* not of a shape that is read in place */
-};
-
-struct address {
-	__u64 high;
-	__u64 low; /* network byte order, as on the wire */
-};
-
-struct segment {
-	struct address source;
-	struct address destination;
-	__u16 sport;
-	__u16 dport;
-	__u32 seq;
-	__u32 ack;
-	__u32 offset; /* of the payload in the socket buffer */
-	__u32 len; /* of the payload, link padding excluded */
-	__u8 flags;
-};
-
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define SEQUENCE_FLAGS (TCP_SYN | TCP_FIN | TCP_RST)
+#define IPV4_OFFSET 0x1fff
+#define IPV6_FRAGMENT 0xfff9 /* offset and more-fragments flag (RFC 8200 section 4.5) */
+#define IPV6_OFFSET 0xfff8
 
 struct vlan_tag {
 	__be16 tci;
@@ -60,6 +34,7 @@ struct vlan_tag {
 struct extension {
 	__u8 next;
 	__u8 len; /* in 8 bytes, the first 8 not counted (RFC 8200 section 4.3) */
+	__be16 fragment; /* of a fragment header, offset and flags */
 };
 
 static __always_inline struct address address_of(const struct in6_addr *v6)
@@ -97,58 +72,46 @@ static __always_inline __be16 network_header(struct __sk_buff *skb, __u32 *offse
 	return proto;
 }
 
-/* @offset is where TCP begins, @end where the network packet ends, which may be before the frame
- * does.
- */
-static __always_inline enum parse_result read_tcp(const struct tcphdr *tcp, __u32 offset, __u32 end,
-						  struct segment *segment)
+/* @transport lies in the linear part, which reaches to @limit. */
+static __always_inline enum parse_result read_plain(__u8 protocol, const void *transport,
+						    const void *limit, __u32 offset, __u32 end,
+						    struct segment *segment)
 {
-	segment->flags = ((const __u8 *)tcp)[13];
-	segment->offset = offset + tcp->doff * 4;
-	if (tcp->doff < 5 || segment->offset > end)
-		return PARSED_OTHER;
-	segment->len = end - segment->offset;
-	if (!segment->len && !(segment->flags & SEQUENCE_FLAGS))
-		return PARSED_NOTHING;
-	segment->sport = bpf_ntohs(tcp->source);
-	segment->dport = bpf_ntohs(tcp->dest);
-	segment->seq = bpf_ntohl(tcp->seq);
-	segment->ack = bpf_ntohl(tcp->ack_seq);
-	return PARSED_TCP;
+	if (protocol == IPPROTO_TCP && transport + sizeof(struct tcphdr) <= limit)
+		return read_tcp(transport, offset, end, segment);
+	if (protocol == IPPROTO_UDP && transport + sizeof(struct udphdr) <= limit)
+		return read_udp(transport, offset, end, segment);
+	return PARSED_UNUSUAL;
 }
 
-/* @ip lies behind the Ethernet header in the linear part, which reaches to @limit. */
+/* @ip lies behind the Ethernet header in the linear part. */
 static __always_inline enum parse_result parse_plain_ipv4(const struct iphdr *ip, const void *limit,
 							  __u32 skb_len, struct segment *segment)
 {
-	const struct tcphdr *tcp = (const void *)(ip + 1);
 	__u32 end = ETH_HLEN + bpf_ntohs(ip->tot_len);
 
-	if ((const void *)(tcp + 1) > limit || *(const __u8 *)ip != 0x45 ||
-	    ip->protocol != IPPROTO_TCP || ip->frag_off & bpf_htons(IPV4_FRAGMENT) ||
-	    !ip->tot_len || end > skb_len)
+	if (*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_FRAGMENT) || !ip->tot_len ||
+	    end > skb_len)
 		return PARSED_UNUSUAL;
 	segment->source = ipv4_mapped(ip->saddr);
 	segment->destination = ipv4_mapped(ip->daddr);
-	return read_tcp(tcp, ETH_HLEN + sizeof(*ip), end, segment);
+	return read_plain(ip->protocol, ip + 1, limit, ETH_HLEN + sizeof(*ip), end, segment);
 }
 
 static __always_inline enum parse_result parse_plain_ipv6(const struct ipv6hdr *ip,
 							  const void *limit, __u32 skb_len,
 							  struct segment *segment)
 {
-	const struct tcphdr *tcp = (const void *)(ip + 1);
 	__u32 end = ETH_HLEN + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 
-	if ((const void *)(tcp + 1) > limit || ip->nexthdr != IPPROTO_TCP || !ip->payload_len ||
-	    end > skb_len)
+	if (!ip->payload_len || end > skb_len)
 		return PARSED_UNUSUAL;
 	segment->source = address_of(&ip->saddr);
 	segment->destination = address_of(&ip->daddr);
-	return read_tcp(tcp, ETH_HLEN + sizeof(*ip), end, segment);
+	return read_plain(ip->nexthdr, ip + 1, limit, ETH_HLEN + sizeof(*ip), end, segment);
 }
 
-/* TCP directly in IP directly in Ethernet, all in the linear part. */
+/* TCP or UDP directly in IP directly in Ethernet, all headers in the linear part. */
 static __always_inline enum parse_result parse_plain(struct __sk_buff *skb, struct segment *segment)
 {
 	const void *limit = (const void *)(long)skb->data_end;
@@ -164,14 +127,24 @@ static __always_inline enum parse_result parse_plain(struct __sk_buff *skb, stru
 	return PARSED_UNUSUAL;
 }
 
-static __always_inline enum parse_result load_tcp(struct __sk_buff *skb, __u32 offset, __u32 end,
-						  struct segment *segment)
+static __always_inline enum parse_result load_transport(struct __sk_buff *skb, __u8 protocol,
+							__u32 offset, __u32 end,
+							struct segment *segment)
 {
 	struct tcphdr tcp;
+	struct udphdr udp;
 
-	if (bpf_skb_load_bytes(skb, offset, &tcp, sizeof(tcp)))
-		return PARSED_OTHER;
-	return read_tcp(&tcp, offset, end, segment);
+	if (protocol == IPPROTO_TCP && !bpf_skb_load_bytes(skb, offset, &tcp, sizeof(tcp)))
+		return read_tcp(&tcp, offset, end, segment);
+	if (protocol == IPPROTO_UDP && !bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)))
+		return read_udp(&udp, offset, end, segment);
+	return PARSED_OTHER;
+}
+
+/* Of a datagram in fragments the first is read: it has the ports, and most likely the question. */
+static __always_inline bool is_passed_over(__u8 protocol, __be16 fragment, __u16 any, __u16 later)
+{
+	return fragment & bpf_htons(protocol == IPPROTO_UDP ? later : any);
 }
 
 static __always_inline enum parse_result load_ipv4(struct __sk_buff *skb, __u32 offset,
@@ -180,10 +153,10 @@ static __always_inline enum parse_result load_ipv4(struct __sk_buff *skb, __u32 
 	struct iphdr ip;
 	__u32 end;
 
-	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.protocol != IPPROTO_TCP ||
-	    ip.ihl < 5)
+	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.ihl < 5 ||
+	    (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP))
 		return PARSED_OTHER;
-	if (ip.frag_off & bpf_htons(IPV4_FRAGMENT))
+	if (is_passed_over(ip.protocol, ip.frag_off, IPV4_FRAGMENT, IPV4_OFFSET))
 		return PARSED_FRAGMENT;
 	segment->source = ipv4_mapped(ip.saddr);
 	segment->destination = ipv4_mapped(ip.daddr);
@@ -191,7 +164,7 @@ static __always_inline enum parse_result load_ipv4(struct __sk_buff *skb, __u32 
 	end = ip.tot_len ? offset + bpf_ntohs(ip.tot_len) : skb->len;
 	if (end > skb->len)
 		return PARSED_OTHER;
-	return load_tcp(skb, offset + ip.ihl * 4, end, segment);
+	return load_transport(skb, ip.protocol, offset + ip.ihl * 4, end, segment);
 }
 
 static __always_inline enum parse_result load_ipv6(struct __sk_buff *skb, __u32 offset,
@@ -212,17 +185,21 @@ static __always_inline enum parse_result load_ipv6(struct __sk_buff *skb, __u32 
 	end = ip.payload_len ? offset + bpf_ntohs(ip.payload_len) : skb->len;
 	if (end > skb->len)
 		return PARSED_OTHER;
-	for (int i = 0; i < EXTENSIONS_MAX && next != IPPROTO_TCP; i++) {
-		if (next == IPPROTO_FRAGMENT)
-			return PARSED_FRAGMENT;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
+	for (int i = 0; i < EXTENSIONS_MAX && next != IPPROTO_TCP && next != IPPROTO_UDP; i++) {
+		bool is_fragment = next == IPPROTO_FRAGMENT;
+
+		if (!is_fragment && next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
+		    next != IPPROTO_DSTOPTS)
 			return PARSED_OTHER;
 		if (bpf_skb_load_bytes(skb, offset, &extension, sizeof(extension)))
 			return PARSED_OTHER;
 		next = extension.next;
-		offset += (extension.len + 1) * 8;
+		if (is_fragment &&
+		    is_passed_over(next, extension.fragment, IPV6_FRAGMENT, IPV6_OFFSET))
+			return PARSED_FRAGMENT;
+		offset += is_fragment ? 8 : (extension.len + 1) * 8;
 	}
-	return next == IPPROTO_TCP ? load_tcp(skb, offset, end, segment) : PARSED_OTHER;
+	return load_transport(skb, next, offset, end, segment);
 }
 
 static __always_inline enum parse_result load_segment(struct __sk_buff *skb, bool ethernet,

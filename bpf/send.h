@@ -22,7 +22,7 @@
 #define CAPTURE_MAX (RECORD_MAX - (__u32)sizeof(struct segment_event))
 
 static __always_inline void fill_header(struct event_hdr *hdr, struct __sk_buff *skb,
-					const struct segment *s)
+					const struct segment *s, enum event_kind kind)
 {
 	hdr->boot_ns = bpf_ktime_get_boot_ns();
 	hdr->socket_cookie = skb->sk ? bpf_get_socket_cookie(skb) : 0;
@@ -30,7 +30,7 @@ static __always_inline void fill_header(struct event_hdr *hdr, struct __sk_buff 
 	__builtin_memcpy(hdr->daddr, &s->destination, sizeof(hdr->daddr));
 	hdr->sport = s->sport;
 	hdr->dport = s->dport;
-	hdr->kind = EVENT_SEGMENT;
+	hdr->kind = kind;
 	__builtin_memset(hdr->reserved, 0, sizeof(hdr->reserved));
 }
 
@@ -43,7 +43,7 @@ static __always_inline enum counter emit(struct __sk_buff *skb, const struct seg
 
 	if (!ev)
 		return COUNTER_SEGMENTS_RINGBUF_FULL;
-	fill_header(&ev->hdr, skb, s);
+	fill_header(&ev->hdr, skb, s, EVENT_SEGMENT);
 	ev->seq = s->seq;
 	ev->ack = s->ack;
 	ev->len = s->len;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* TC programs: copy the header bytes of TCP segments into the ring, by the flow's verdict.
+/* TC programs: copy the header bytes of TCP segments into the ring, by the flow's verdict, and DNS
+ * datagrams.
  *
  * We observe: every path returns TC_ACT_UNSPEC (= TCX_NEXT), and nothing is written to a packet.
  */
@@ -10,6 +11,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "datagram.h"
 #include "event.h"
 #include "flow.h"
 #include "frames.h"
@@ -76,6 +78,8 @@ static __always_inline int observe(struct __sk_buff *skb, bool ethernet, bool in
 	result = parse_segment(skb, ethernet, &s);
 	if (result == PARSED_FRAGMENT)
 		count(COUNTER_FRAGMENTS);
+	if (result == PARSED_UDP)
+		observe_datagram(skb, &s, ingress);
 	if (result != PARSED_TCP)
 		return TC_ACT_UNSPEC;
 	ref = flow_of(&s);

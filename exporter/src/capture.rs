@@ -83,6 +83,12 @@ pub struct Counters {
     pub sockets_seen: u64,
     /// Of these, lost because the ring was full.
     pub sockets_ringbuf_full: u64,
+    /// Datagrams that were to be copied.
+    pub datagrams_seen: u64,
+    /// Of these, lost because the ring was full.
+    pub datagrams_ringbuf_full: u64,
+    /// Of these, lost because the packet's bytes could not be read.
+    pub datagrams_not_loaded: u64,
     /// IP fragments passed over.
     pub fragments: u64,
 }
@@ -104,6 +110,9 @@ impl Counters {
             segments_not_loaded: read(counter::COUNTER_SEGMENTS_NOT_LOADED)?,
             sockets_seen: read(counter::COUNTER_SOCKETS_SEEN)?,
             sockets_ringbuf_full: read(counter::COUNTER_SOCKETS_RINGBUF_FULL)?,
+            datagrams_seen: read(counter::COUNTER_DATAGRAMS_SEEN)?,
+            datagrams_ringbuf_full: read(counter::COUNTER_DATAGRAMS_RINGBUF_FULL)?,
+            datagrams_not_loaded: read(counter::COUNTER_DATAGRAMS_NOT_LOADED)?,
             fragments: read(counter::COUNTER_FRAGMENTS)?,
         })
     }

@@ -13,6 +13,7 @@ pub(crate) const KIND_OPEN: u8 = 2;
 pub(crate) const KIND_CLOSE: u8 = 3;
 pub(crate) const KIND_FAILED: u8 = 4;
 pub(crate) const KIND_EXISTING: u8 = 5;
+pub(crate) const KIND_DATAGRAM: u8 = 6;
 pub(crate) const ROLE_CLIENT: u8 = 1;
 pub(crate) const ROLE_SERVER: u8 = 2;
 
@@ -205,6 +206,18 @@ struct WireOwner {
 
 #[derive(Debug, Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
+struct WireDatagram {
+    header: WireHeader,
+    owner: WireOwner,
+    len: u32,
+    cap_len: u32,
+    ifindex: u32,
+    ingress: u8,
+    reserved: [u8; 3],
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
 struct WireSocket {
     header: WireHeader,
     owner: WireOwner,
@@ -224,6 +237,7 @@ struct WireSocket {
 
 const _: () = assert!(size_of::<WireHeader>() == 56);
 const _: () = assert!(size_of::<WireSegment>() == 88);
+const _: () = assert!(size_of::<WireDatagram>() == 104);
 const _: () = assert!(size_of::<WireSocket>() == 136);
 
 /// Reads one record. `boot_offset_ns` is CLOCK_REALTIME minus CLOCK_BOOTTIME.
@@ -234,6 +248,7 @@ pub fn decode(record: &[u8], boot_offset_ns: u64) -> Result<Event<'_>, Error> {
     let (header, _) = read::<WireHeader>(record)?;
     match header.kind {
         KIND_SEGMENT => decode_segment(record, boot_offset_ns).map(Event::Segment),
+        KIND_DATAGRAM => decode_datagram(record, boot_offset_ns).map(Event::Datagram),
         KIND_OPEN => decode_socket(record, boot_offset_ns, SocketChange::Open),
         KIND_CLOSE => decode_socket(record, boot_offset_ns, SocketChange::Close),
         KIND_FAILED => decode_socket(record, boot_offset_ns, SocketChange::Failed),
@@ -246,12 +261,16 @@ fn read<T: FromBytes + Immutable + KnownLayout>(record: &[u8]) -> Result<(T, &[u
     T::read_from_prefix(record).map_err(|_| Error::Short(record.len()))
 }
 
-fn decode_segment(record: &[u8], boot_offset_ns: u64) -> Result<Segment<'_>, Error> {
-    let (wire, rest) = read::<WireSegment>(record)?;
-    let payload = usize::try_from(wire.cap_len.min(wire.len))
+fn payload(rest: &[u8], cap_len: u32, len: u32) -> Result<&[u8], Error> {
+    usize::try_from(cap_len.min(len))
         .ok()
         .and_then(|len| rest.get(..len))
-        .ok_or(Error::Payload { claimed: wire.cap_len, present: rest.len() })?;
+        .ok_or(Error::Payload { claimed: cap_len, present: rest.len() })
+}
+
+fn decode_segment(record: &[u8], boot_offset_ns: u64) -> Result<Segment<'_>, Error> {
+    let (wire, rest) = read::<WireSegment>(record)?;
+    let payload = payload(rest, wire.cap_len, wire.len)?;
     Ok(Segment {
         at: timestamp(&wire.header, boot_offset_ns),
         tuple: tuple(&wire.header),
@@ -262,6 +281,19 @@ fn decode_segment(record: &[u8], boot_offset_ns: u64) -> Result<Segment<'_>, Err
         flags: TcpFlags(wire.tcp_flags),
         payload,
         cell: Cell { index: wire.cell, tag: wire.tag },
+    })
+}
+
+fn decode_datagram(record: &[u8], boot_offset_ns: u64) -> Result<Datagram<'_>, Error> {
+    let (wire, rest) = read::<WireDatagram>(record)?;
+    Ok(Datagram {
+        at: timestamp(&wire.header, boot_offset_ns),
+        tuple: tuple(&wire.header),
+        socket_cookie: wire.header.socket_cookie,
+        sighting: wire.ifindex << 1 | u32::from(wire.ingress & 1),
+        owner: (wire.owner.pid != 0).then(|| owner(&wire.owner)),
+        len: wire.len,
+        payload: payload(rest, wire.cap_len, wire.len)?,
     })
 }
 
@@ -276,7 +308,7 @@ fn decode_socket(
         tuple: tuple(&wire.header),
         socket_cookie: wire.header.socket_cookie,
         change,
-        owner: Owner { pid: wire.owner.pid, comm: command(&wire.owner.comm) },
+        owner: owner(&wire.owner),
         role: match wire.role {
             ROLE_CLIENT => SocketRole::Client,
             ROLE_SERVER => SocketRole::Server,
@@ -286,6 +318,10 @@ fn decode_socket(
         netns_inode: wire.netns_inode,
         totals: totals(&wire),
     }))
+}
+
+fn owner(wire: &WireOwner) -> Owner {
+    Owner { pid: wire.pid, comm: command(&wire.comm) }
 }
 
 fn totals(wire: &WireSocket) -> Totals {

@@ -7,10 +7,10 @@
 #![no_main]
 
 use headertap::fields::Fields;
+use headertap::flow::Side;
 use headertap::flow::Timestamp;
 use headertap::http::{HeadTiming, Oddities};
 use headertap::parse::Parsed;
-use headertap::flow::Side;
 use headertap::parse::http1::{Part, Stream, side_of};
 use libfuzzer_sys::fuzz_target;
 

@@ -12,6 +12,7 @@ pub mod netns;
 pub mod packets;
 pub mod programs;
 pub mod records;
+pub mod resolver;
 pub mod servers;
 pub mod tls;
 pub mod traffic;

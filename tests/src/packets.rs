@@ -20,8 +20,10 @@ pub const ACK: u8 = 16;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 const PROTOCOL_TCP: u8 = 6;
+/// The protocol number of UDP.
+pub const PROTOCOL_UDP: u8 = 17;
 
-/// One TCP segment and what it is wrapped in.
+/// One TCP segment, or UDP datagram, and what it is wrapped in.
 #[derive(Debug, Clone)]
 pub struct Packet {
     /// Who sends it.
@@ -34,7 +36,7 @@ pub struct Packet {
     pub ack: u32,
     /// TCP header flags.
     pub flags: u8,
-    /// What TCP carries.
+    /// What TCP or UDP carries.
     pub payload: Vec<u8>,
     /// VLAN tags, outermost first: EtherType of the tag, and its control information.
     pub vlans: Vec<(u16, u16)>,
@@ -50,6 +52,8 @@ pub struct Packet {
     pub protocol: u8,
     /// The IP length field says 0, as in a packet that is larger than it can say.
     pub length_unsaid: bool,
+    /// What UDP says of its length, where that is not the truth.
+    pub udp_length: Option<u16>,
     /// Bytes behind the IP packet, as Ethernet pads short frames.
     pub padding: usize,
 }
@@ -76,8 +80,18 @@ impl Packet {
             fragment: 0,
             protocol: PROTOCOL_TCP,
             length_unsaid: false,
+            udp_length: None,
             padding: 0,
         }
+    }
+
+    /// A datagram from `source` to `destination` that carries `payload`.
+    ///
+    /// # Panics
+    /// If an address is not one.
+    #[must_use]
+    pub fn datagram(source: &str, destination: &str, payload: &[u8]) -> Self {
+        Self { protocol: PROTOCOL_UDP, ..Self::new(source, destination, payload) }
     }
 
     /// The same connection's other direction: answers all that this packet carries.
@@ -126,17 +140,17 @@ impl Packet {
     /// If source and destination are of two families.
     #[must_use]
     pub fn network(&self) -> Vec<u8> {
-        let tcp = self.tcp();
+        let transport = if self.protocol == PROTOCOL_UDP { self.udp() } else { self.tcp() };
         let mut packet = match (self.source.ip(), self.destination.ip()) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                self.ipv4(source.octets(), destination.octets(), tcp.len())
+                self.ipv4(source.octets(), destination.octets(), transport.len())
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                self.ipv6(source.octets(), destination.octets(), tcp.len())
+                self.ipv6(source.octets(), destination.octets(), transport.len())
             }
             _ => panic!("a packet has addresses of one family"),
         };
-        packet.extend(tcp);
+        packet.extend(transport);
         packet
     }
 
@@ -172,6 +186,17 @@ impl Packet {
             header.extend(rest);
         }
         header
+    }
+
+    fn udp(&self) -> Vec<u8> {
+        let length = u16::try_from(8 + self.payload.len()).expect("a payload is small");
+        let mut datagram = Vec::with_capacity(8 + self.payload.len());
+        datagram.extend(self.source.port().to_be_bytes());
+        datagram.extend(self.destination.port().to_be_bytes());
+        datagram.extend(self.udp_length.unwrap_or(length).to_be_bytes());
+        datagram.extend([0, 0]);
+        datagram.extend(&self.payload);
+        datagram
     }
 
     fn tcp(&self) -> Vec<u8> {

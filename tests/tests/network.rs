@@ -3,6 +3,7 @@
 mod network {
     mod life;
     mod load;
+    mod lookups;
     mod loss;
     mod messages;
     mod neighbours;

@@ -3,7 +3,8 @@
 //! They stand there as constants of their own; here the build ends if `bpf/event.h` has others.
 
 use crate::event::{
-    KIND_CLOSE, KIND_EXISTING, KIND_FAILED, KIND_OPEN, KIND_SEGMENT, ROLE_CLIENT, ROLE_SERVER,
+    KIND_CLOSE, KIND_DATAGRAM, KIND_EXISTING, KIND_FAILED, KIND_OPEN, KIND_SEGMENT, ROLE_CLIENT,
+    ROLE_SERVER,
 };
 use crate::flow::COPY_WINDOW_BYTES;
 
@@ -14,6 +15,7 @@ const _: () = assert!(KIND_OPEN as u32 == event_kind::EVENT_OPEN.0);
 const _: () = assert!(KIND_CLOSE as u32 == event_kind::EVENT_CLOSE.0);
 const _: () = assert!(KIND_FAILED as u32 == event_kind::EVENT_FAILED.0);
 const _: () = assert!(KIND_EXISTING as u32 == event_kind::EVENT_EXISTING.0);
+const _: () = assert!(KIND_DATAGRAM as u32 == event_kind::EVENT_DATAGRAM.0);
 const _: () = assert!(ROLE_CLIENT as u32 == socket_role::ROLE_CLIENT.0);
 const _: () = assert!(ROLE_SERVER as u32 == socket_role::ROLE_SERVER.0);
 const _: () = assert!(COPY_WINDOW_BYTES == window::COPY_WINDOW.0);

@@ -8,6 +8,7 @@ use crate::flow::{Cell, Endpoint, Timestamp};
 
 const SEGMENT_BYTES: usize = 88;
 const SOCKET_BYTES: usize = 136;
+const DATAGRAM_BYTES: usize = 104;
 
 fn header(kind: u8) -> Vec<u8> {
     let mut record = Vec::new();
@@ -31,12 +32,29 @@ fn segment(len: u32, cap_len: u32, payload: &[u8]) -> Vec<u8> {
     record
 }
 
+fn datagram(pid: u32, len: u32, cap_len: u32, payload: &[u8]) -> Vec<u8> {
+    let mut record = header(6);
+    record.extend(owner(pid));
+    for word in [len, cap_len, 5] {
+        record.extend(u32::to_ne_bytes(word));
+    }
+    record.extend([1, 0xff, 0xff, 0xff]);
+    record.extend(payload);
+    record
+}
+
+fn owner(pid: u32) -> Vec<u8> {
+    let mut owner = Vec::new();
+    owner.extend(pid.to_ne_bytes());
+    owner.extend(1000_u32.to_ne_bytes());
+    owner.extend(3_u64.to_ne_bytes());
+    owner.extend(*b"nginx\0rest-of-it");
+    owner
+}
+
 fn socket(kind: u8, role: u8) -> Vec<u8> {
     let mut record = header(kind);
-    record.extend(4242_u32.to_ne_bytes());
-    record.extend(1000_u32.to_ne_bytes());
-    record.extend(3_u64.to_ne_bytes());
-    record.extend(*b"nginx\0rest-of-it");
+    record.extend(owner(4242));
     for totals in [100_u64, 200] {
         record.extend(totals.to_ne_bytes());
     }
@@ -63,6 +81,29 @@ fn a_segment_has_every_field_in_its_place() {
 }
 
 #[test]
+fn a_datagram_has_every_field_in_its_place() {
+    let record = datagram(4242, 3000, 4, b"\x12\x34\x01\x00 what the ring held before");
+    let Ok(Event::Datagram(datagram)) = decode(&record, 500) else {
+        panic!("it is a datagram");
+    };
+    assert_eq!(datagram.at, Timestamp(1500));
+    assert_eq!(datagram.tuple.source, Endpoint { address: [0xa; 16], port: 1234 });
+    assert_eq!(datagram.tuple.destination, Endpoint { address: [0xb; 16], port: 80 });
+    assert_eq!((datagram.socket_cookie, datagram.sighting), (77, 5 << 1 | 1));
+    assert_eq!((datagram.len, datagram.payload), (3000, &b"\x12\x34\x01\x00"[..]));
+    let owner = datagram.owner.expect("it has one");
+    assert_eq!((owner.pid, owner.comm.as_str()), (4242, "nginx"));
+}
+
+#[test]
+fn a_datagram_of_no_process_has_no_owner() {
+    let record = datagram(0, 1, 1, b"x");
+    assert!(
+        matches!(decode(&record, 0), Ok(Event::Datagram(datagram)) if datagram.owner.is_none())
+    );
+}
+
+#[test]
 fn a_socket_event_has_every_field_in_its_place() {
     let record = socket(3, 2);
     let Ok(Event::Socket(event)) = decode(&record, 0) else {
@@ -82,7 +123,14 @@ fn a_socket_event_has_every_field_in_its_place() {
 
 #[test]
 fn every_prefix_of_a_record_is_an_error() {
-    let records = [segment(4, 4, b"abcd"), socket(2, 1), socket(3, 1), socket(4, 1), socket(5, 0)];
+    let records = [
+        segment(4, 4, b"abcd"),
+        socket(2, 1),
+        socket(3, 1),
+        socket(4, 1),
+        socket(5, 0),
+        datagram(1, 4, 4, b"abcd"),
+    ];
     for record in &records {
         assert!(decode(record, 0).is_ok());
         for cut in 0..record.len() {
@@ -90,11 +138,12 @@ fn every_prefix_of_a_record_is_an_error() {
         }
     }
     assert_eq!((records[0].len(), records[1].len()), (SEGMENT_BYTES + 4, SOCKET_BYTES));
+    assert_eq!(records[5].len(), DATAGRAM_BYTES + 4);
 }
 
 #[test]
 fn a_kind_that_is_not_known_is_named() {
-    for kind in [0, 6, 255] {
+    for kind in [0, 7, 255] {
         assert_eq!(decode(&header(kind), 0), Err(Error::Kind(kind)));
     }
 }
@@ -132,10 +181,16 @@ proptest! {
         offset in any::<u64>(),
     ) {
         if let Some(place) = bytes.get_mut(52) {
-            *place = kind % 7;
+            *place = kind % 8;
         }
-        if let Ok(Event::Segment(segment)) = decode(&bytes, offset) {
-            prop_assert!(segment.payload.len() <= bytes.len() - SEGMENT_BYTES);
+        match decode(&bytes, offset) {
+            Ok(Event::Segment(segment)) => {
+                prop_assert!(segment.payload.len() <= bytes.len() - SEGMENT_BYTES);
+            }
+            Ok(Event::Datagram(datagram)) => {
+                prop_assert!(datagram.payload.len() <= bytes.len() - DATAGRAM_BYTES);
+            }
+            _ => {}
         }
     }
 

@@ -164,6 +164,11 @@ impl Live {
         account.settle(Unit::Segments, full, segments_full);
         let not_loaded = new.segments_not_loaded - old.segments_not_loaded;
         account.settle(Unit::Segments, Outcome::Lost(Cause::NotLoaded), not_loaded);
+        account.seen(Unit::Datagrams, new.datagrams_seen - old.datagrams_seen);
+        let datagrams_full = new.datagrams_ringbuf_full - old.datagrams_ringbuf_full;
+        account.settle(Unit::Datagrams, full, datagrams_full);
+        let not_loaded = new.datagrams_not_loaded - old.datagrams_not_loaded;
+        account.settle(Unit::Datagrams, Outcome::Lost(Cause::NotLoaded), not_loaded);
         let sockets_full = new.sockets_ringbuf_full - old.sockets_ringbuf_full;
         account.seen(Unit::Connections, sockets_full);
         account.settle(Unit::Connections, full, sockets_full);

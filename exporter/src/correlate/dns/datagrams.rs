@@ -1,7 +1,7 @@
 //! DNS over datagrams: which are DNS, which were seen before, and what answers what.
 //!
 //! On the ports of DNS, multicast DNS and LLMNR everything is taken for a message, and what is none
-//! is counted; on others only what is one beyond doubt.
+//! is counted; on others only what is one beyond doubt, or what a query waits for.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -82,7 +82,8 @@ impl Datagrams {
         if self.sightings.has_seen(datagram) {
             return;
         }
-        let protocol = protocol_of(datagram);
+        let protocol = protocol_of(datagram)
+            .or_else(|| self.is_awaited(datagram).then_some(Protocol::default()));
         let read = match protocol {
             Some(protocol) => read(datagram, protocol),
             None => Ok(read_strictly(datagram)),
@@ -100,6 +101,14 @@ impl Datagrams {
                 scope.shared.account.settle(Unit::Dns, Outcome::Lost(cause), 1);
             }
         }
+    }
+
+    /// Whether a query waits for a response with these ends and this id.
+    fn is_awaited(&self, datagram: &Datagram<'_>) -> bool {
+        let Tuple { source, destination } = datagram.tuple;
+        let id = datagram.payload.first_chunk().copied().map(u16::from_be_bytes);
+        let key = id.map(|id| Key { client: destination, server: source, id });
+        is_response(datagram) && key.is_some_and(|key| self.queries.is_waiting(&key))
     }
 
     fn message(
@@ -203,10 +212,14 @@ impl Datagrams {
 /// comes from, and else the other.
 fn protocol_of(datagram: &Datagram<'_>) -> Option<Protocol> {
     let Tuple { source, destination } = datagram.tuple;
-    let flags = datagram.payload.get(2..4).and_then(|flags| flags.try_into().ok());
-    let is_response = Flags(flags.map_or(0, u16::from_be_bytes)).is_response();
-    let (server, client) = if is_response { (source, destination) } else { (destination, source) };
+    let ends = (source, destination);
+    let (server, client) = if is_response(datagram) { ends } else { (destination, source) };
     Protocol::of_port(server.port).or_else(|| Protocol::of_port(client.port))
+}
+
+fn is_response(datagram: &Datagram<'_>) -> bool {
+    let flags = datagram.payload.get(2..4).and_then(|flags| flags.try_into().ok());
+    Flags(flags.map_or(0, u16::from_be_bytes)).is_response()
 }
 
 fn read(datagram: &Datagram<'_>, protocol: Protocol) -> Result<Option<Message>, Cause> {

@@ -82,6 +82,11 @@ impl<K: Copy + Eq + Hash, X> Pairs<K, X> {
         None
     }
 
+    /// Whether a query with this key waits.
+    pub(super) fn is_waiting(&self, key: &K) -> bool {
+        self.waiting.contains_key(key)
+    }
+
     /// The query that `response` answers.
     pub(super) fn answer(&mut self, key: K, response: &Message) -> Option<Query<K, X>> {
         let same = self.waiting.get_mut(&key)?;

@@ -55,7 +55,22 @@ impl Net {
         self.send(false, payload.as_ref(), None)
     }
 
+    /// A response of the server of which only the first bytes were captured.
+    fn captured(&mut self, payload: &[u8], len: usize) -> &mut Self {
+        self.deliver(false, payload.len(), &payload[..len], None)
+    }
+
     fn send(&mut self, from_client: bool, payload: &[u8], pid: Option<u32>) -> &mut Self {
+        self.deliver(from_client, payload.len(), payload, pid)
+    }
+
+    fn deliver(
+        &mut self,
+        from_client: bool,
+        len: usize,
+        payload: &[u8],
+        pid: Option<u32>,
+    ) -> &mut Self {
         let tuple = Tuple { source: self.client, destination: self.server };
         let datagram = Datagram {
             at: self.now,
@@ -63,7 +78,7 @@ impl Net {
             socket_cookie: pid.unwrap_or(0).into(),
             sighting: self.sighting,
             owner: None,
-            len: u32::try_from(payload.len()).expect("a test's datagram is short"),
+            len: u32::try_from(len).expect("a test's datagram is short"),
             payload,
         };
         self.correlator.datagram(&datagram, pid.map(process), self.now, &mut self.found);
@@ -228,6 +243,24 @@ fn what_is_no_message_is_counted_on_a_port_of_dns_alone() {
         let lost = net.account.row(Unit::Dns).count(Outcome::Lost(Cause::Malformed));
         assert_eq!(lost, malformed, "port {port}");
     }
+}
+
+/// The first fragment of a response, or what a capture kept of it.
+#[test]
+fn a_response_that_a_query_waits_for_need_not_be_whole_on_any_port() {
+    let whole = response(1, WWW, &[ADDRESS; 3]);
+    for (port, told) in [(53, "-/1"), (8053, "nothing")] {
+        let mut net = Net::new(port);
+        net.client(query(1, WWW, 1)).captured(&whole, whole.len() - 20);
+        assert_eq!(net.told(), ["1/1"], "port {port}");
+        let answers = net.lookups()[0].response.as_ref().map_or(0, |it| it.answers.len());
+        assert_eq!(answers, 1);
+        net.captured(&whole, whole.len() - 20);
+        assert_eq!(net.told().get(1).map_or("nothing", |told| told), told, "port {port}");
+    }
+    let mut net = Net::new(8053);
+    net.client(query(1, WWW, 1)).server(&whole[..20]).server(b"").server([0; 200]);
+    assert_eq!(net.account.row(Unit::Dns).count(Outcome::Lost(Cause::Malformed)), 1);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const RUNS: u32 = 20_000;
 const CAPTURE_RUNS: u32 = 1_500;
 const HEADER_BYTES: usize = 512;
 const BULK_BYTES: usize = 1400;
+/// Of a QUIC packet that fills a datagram (RFC 9000 section 14).
+const QUIC_BYTES: usize = 1200;
 
 /// The same frame around nothing: what every other program is compared with.
 const EMPTY: &str = r#"
@@ -74,12 +76,14 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
     verdicts.set(known(&loaded, &data)?, Verdict::Frames(data.seq + (1 << 24)));
     let bulk = |packet: Packet| Packet { payload: vec![7; BULK_BYTES], ..packet };
     let ack = Packet { payload: Vec::new(), ..head.clone() };
+    let quic = Packet::datagram("10.0.0.1:1000", "10.0.0.2:443", &[0x43; QUIC_BYTES]);
     let mut cases = [
         Case::new(&empty, &head, RUNS),
         Case::new(&ours, &bulk(done), RUNS),
         Case::new(&ours, &bulk(skip), RUNS),
         Case::new(&ours, &bulk(data), RUNS),
         Case::new(&ours, &ack, RUNS),
+        Case::new(&ours, &quic, RUNS),
         Case::new(&ours, &head, CAPTURE_RUNS),
     ];
     for _ in 0..TURNS {
@@ -89,7 +93,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         let captured = loaded.records()?.len();
         ensure!(captured == CAPTURE_RUNS as usize, "{captured} records of {CAPTURE_RUNS}");
     }
-    let [empty, done, skip, data, ack, capture] = cases.each_mut().map(Case::median);
+    let [empty, done, skip, data, ack, quic, capture] = cases.each_mut().map(Case::median);
     let row = |what, target, bound: f64, ns: f64| {
         let ratio = ns / empty;
         let measured = format!("{ratio:.2}: {ns} ns, empty program {empty} ns");
@@ -99,6 +103,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         row("1 bulk packet, flow is done / empty", "<= 1.5", 1.5, done),
         row("1 bulk packet, body is skipped / empty", "<= 1.5", 1.5, skip),
         row("1 bulk packet, in DATA of HTTP/2 / empty", "<= 1.5", 1.5, data),
+        row("1 bulk datagram, not DNS / empty", "<= 1.5", 1.5, quic),
         row("2 pure ACK / empty", "<= 1.3", 1.3, ack),
         row("3 header of 512 bytes captured / empty", "<= 7", 7.0, capture),
     ])
