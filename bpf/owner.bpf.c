@@ -152,8 +152,8 @@ static __always_inline void fill_tuple(struct event_hdr *hdr, struct sock *sk)
 	__u32 *destination = (__u32 *)hdr->daddr;
 
 	if (common->skc_family == AF_INET6) {
-		BPF_CORE_READ_INTO(hdr->saddr, common, skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(hdr->daddr, common, skc_v6_daddr);
+		BPF_CORE_READ_INTO(&hdr->saddr, common, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&hdr->daddr, common, skc_v6_daddr);
 	} else {
 		__builtin_memset(hdr->saddr, 0, sizeof(hdr->saddr));
 		__builtin_memset(hdr->daddr, 0, sizeof(hdr->daddr));

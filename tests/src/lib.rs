@@ -6,6 +6,7 @@
 pub mod account;
 pub mod agent;
 pub mod captures;
+pub mod grpc;
 pub mod lan;
 pub mod neighbour;
 pub mod netns;

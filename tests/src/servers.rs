@@ -41,6 +41,13 @@ impl Start {
         }
     }
 
+    /// Speaks HTTP/2 without TLS, and nothing else.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.listen.iter_mut().for_each(|listen| listen.push_str(" http2"));
+        self
+    }
+
     /// Adds directives to its `server` block.
     #[must_use]
     pub fn server(mut self, directives: &str) -> Self {

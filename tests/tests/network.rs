@@ -1,6 +1,9 @@
-//! headertap on real networks: nginx, curl and wrk in network namespaces, watched live.
+//! headertap on real networks: nginx, curl, wrk, nghttp2 and gRPC in network
+//! namespaces, watched live.
 
 mod network {
+    mod grpc;
+    mod http2;
     mod life;
     mod load;
     mod lookups;
