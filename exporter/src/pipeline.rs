@@ -1,10 +1,11 @@
 //! The wiring: a [`Config`] in, a running agent out. The only module that names every stage.
 //!
 //! [`run`] watches the host, [`replay`] reads files. Both get the same outputs from here and work
-//! through the same [`Stages`]; they differ in where events come from, and in what time it is.
+//! through the same [`stages`]; they differ in where events come from, and in what time it is.
 
 mod live;
 mod offline;
+mod outlet;
 mod stages;
 
 use std::path::PathBuf;
@@ -18,7 +19,6 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config};
-use crate::correlate::Correlator;
 use crate::deliver::WhenFull;
 use crate::deliver::endpoint::Endpoints;
 use crate::export::resource::Host;
@@ -27,7 +27,7 @@ use crate::policy::Policy;
 use crate::stats::Account;
 use crate::telemetry::Telemetry;
 
-use stages::Stages;
+use outlet::Gate;
 
 /// The exit status of a process that a second SIGINT ends.
 const INTERRUPTED: i32 = 130;
@@ -94,9 +94,9 @@ impl Surroundings {
         Output::start(config, form, host, endpoints, when_full, &self.account, &self.runtime)
     }
 
-    fn stages(&self, config: &Config, correlator: Correlator, output: Output) -> Result<Stages> {
+    fn gate(&self, config: &Config, output: Output) -> Result<Gate> {
         let policy = Policy::from_config(&config.policy)?;
-        Ok(Stages::new(correlator, policy, output, Arc::clone(&self.account)))
+        Ok(Gate::new(policy, output, Arc::clone(&self.account)))
     }
 
     /// A flag that SIGINT, SIGTERM or the end of `duration` sets; a second signal ends the process.

@@ -18,6 +18,7 @@ use crate::process::Processes;
 use crate::stats::{Cause, Outcome, Unit};
 
 use super::Surroundings;
+use super::outlet::Outlet;
 use super::stages::Stages;
 
 /// How long the end may take to send what is left.
@@ -37,7 +38,8 @@ pub(super) fn watch(
     if config.interfaces != Config::default().interfaces {
         correlator = correlator.only_watched();
     }
-    let stages = surroundings.stages(config, correlator, output)?;
+    let outlet = Outlet::Here(Box::new(surroundings.gate(config, output)?));
+    let stages = Stages::new(correlator, outlet, surroundings.account.clone());
     let mut capture = Capture::attach(capture::Options {
         ring_bytes: config.ring_bytes,
         attach: config.attach,

@@ -18,6 +18,7 @@ use crate::packet::LinkType;
 use crate::replay::{Ending, Error, Replay, Sink};
 
 use super::Surroundings;
+use super::outlet::Outlet;
 use super::stages::Stages;
 
 /// Trace ids that begin here are the same each time.
@@ -39,7 +40,8 @@ pub(super) fn replay(
 ) -> Result<bool> {
     let account = &surroundings.account;
     let correlator = Correlator::new(SEED, process::id(), account.clone()).of_files();
-    let stages = surroundings.stages(config, correlator, output)?;
+    let outlet = Outlet::aside(surroundings.gate(config, output)?);
+    let stages = Stages::new(correlator, outlet, surroundings.account.clone());
     let mut offline = Offline { stages, clock: Clock::default(), stop, file: Path::new("") };
     let mut replay = Replay::new(account.clone());
     let mut all_read = true;

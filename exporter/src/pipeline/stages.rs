@@ -7,31 +7,24 @@ use tokio::runtime::Runtime;
 
 use crate::correlate::{Correlator, Found};
 use crate::event::{Datagram, Segment};
-use crate::export::Item;
 use crate::flow::{Cell, Timestamp, Verdict};
-use crate::output::Output;
-use crate::policy::Policy;
 use crate::process::Process;
 use crate::stats::{Account, Outcome, Unit};
+
+use super::outlet::Outlet;
 
 /// The stages that are the same for the kernel's events and a file's.
 pub(super) struct Stages {
     correlator: Correlator,
-    policy: Policy,
-    output: Output,
+    outlet: Outlet,
     account: Arc<Account>,
     /// Kept for its room alone.
     found: Vec<Found>,
 }
 
 impl Stages {
-    pub(super) fn new(
-        correlator: Correlator,
-        policy: Policy,
-        output: Output,
-        account: Arc<Account>,
-    ) -> Self {
-        Self { correlator, policy, output, account, found: Vec::new() }
+    pub(super) fn new(correlator: Correlator, outlet: Outlet, account: Arc<Account>) -> Self {
+        Self { correlator, outlet, account, found: Vec::new() }
     }
 
     pub(super) fn account(&self) -> &Account {
@@ -73,32 +66,20 @@ impl Stages {
         for found in self.found.drain(..) {
             match found {
                 Found::Verdict(cell, verdict) => set(cell, verdict),
-                Found::Lookup(lookup) => match self.policy.lookup(*lookup) {
-                    Some(lookup) => self.output.give(Item::Lookup(&lookup)),
-                    None => self.account.settle(Unit::Dns, Outcome::Filtered, 1),
-                },
-                Found::Connection(connection) => self.output.give(Item::Connection(&connection)),
-                Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
-                    Some(handshake) => self.output.give(Item::Handshake(&handshake)),
-                    None => self.account.settle(Unit::Tls, Outcome::Filtered, 1),
-                },
-                Found::Exchange(exchange) => match self.policy.apply(*exchange) {
-                    Some(exchange) => self.output.give(Item::Exchange(&exchange)),
-                    None => self.account.settle(Unit::Http, Outcome::Filtered, 1),
-                },
+                found => self.outlet.give(found),
             }
         }
     }
 
     /// Nothing more comes for the moment.
     pub(super) fn flush(&mut self) {
-        self.output.flush();
+        self.outlet.flush();
     }
 
     /// Nothing more comes: gives what is not over, and sends what is left for at most `limit`.
     pub(super) fn finish(mut self, now: Timestamp, limit: Duration, runtime: &Runtime) {
         // What sends ends here as well: it needs to be told nothing more.
         self.work(|correlator, found| correlator.finish(now, found), |_, _| {});
-        self.output.drain(limit, runtime);
+        self.outlet.drain(limit, runtime);
     }
 }
