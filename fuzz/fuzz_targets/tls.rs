@@ -50,7 +50,7 @@ impl<'a> Input<'a> {
     /// The second piece is lost.
     fn check_gap(&self) {
         let pieces = self.pieces();
-        let [before, lost, ..] = pieces.as_slice() else { return };
+        let [before, lost @ [_, ..], ..] = pieces.as_slice() else { return };
         let (mut stream, mut parts) = (self.stream(), Vec::new());
         if !read(&mut stream, before, &mut parts) {
             return;
