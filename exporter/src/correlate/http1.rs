@@ -7,6 +7,7 @@
 //! have nothing outstanding: on its connection pairing ends with the first loss, for good.
 
 mod half;
+mod pairing;
 
 use std::collections::VecDeque;
 
@@ -21,6 +22,7 @@ use super::conversation::{Conversation, Fate, Wants};
 use super::http2::Http2;
 use super::messages::{Messages, Step, give};
 use half::Half;
+use pairing::Pairing;
 
 /// Requests that may wait for their responses; no client has so many on one connection.
 const PENDING_MAX: usize = 1024;
@@ -33,22 +35,6 @@ enum Waiting {
     Kept(Box<Messages>),
     /// It was given without its response, which is told by this method.
     Given(Vec<u8>),
-}
-
-/// Whether the next response is known to answer the oldest request that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pairing {
-    InStep,
-    /// In step unless the client pipelines, which would show before the next response.
-    Presumed,
-    /// Requests were lost whose responses have not been seen.
-    Ahead,
-    /// Everything is given on its own. `answered`: responses came since the last request.
-    Suspended {
-        answered: bool,
-    },
-    /// As `Suspended`, for good.
-    Over,
 }
 
 /// Both directions of one connection.
@@ -243,14 +229,10 @@ impl Http1 {
         }
     }
 
-    /// Whether the response just read switches to HTTP/2 (RFC 7540 section 3.2), where the final
-    /// response is to come.
+    /// Whether the response just read switches to HTTP/2, where the final response is to come.
     fn switches_to_http2(&self) -> bool {
         let response = self.answering.as_ref().and_then(|messages| messages.response.as_ref());
-        response.is_some_and(|response| {
-            let is_h2c = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"h2c");
-            response.status == 101 && response.fields.all("upgrade").any(is_h2c)
-        })
+        response.is_some_and(Http2::is_switched_to)
     }
 
     /// What comes behind the last message of HTTP/1, of which so many bytes were not read.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::exchange::Failure;
 use crate::flow::{Side, Timestamp};
-use crate::http::ErrorCode;
+use crate::http::{ErrorCode, Response};
 use crate::parse::Parsed;
 use crate::parse::http2::{Block, Frames, Gap, Malformed, Part};
 use crate::stats::{Cause, Unit};
@@ -51,6 +51,12 @@ impl Http2 {
     /// A connection that was joined in mid-stream.
     pub(super) fn joined() -> Self {
         Self { requests_lost: true, ..Self::with(Frames::joined, 0) }
+    }
+
+    /// Whether a response of HTTP/1.1 is the last before HTTP/2 (RFC 7540 section 3.2).
+    pub(super) fn is_switched_to(response: &Response) -> bool {
+        let is_h2c = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"h2c");
+        response.status == 101 && response.fields.all("upgrade").any(is_h2c)
     }
 
     /// A connection that was HTTP/1.1 (RFC 7540 section 3.2). Its last request, with the response

@@ -1,7 +1,6 @@
-//! Blocks of the RFC and of other encoders, and what is left of them after a loss.
+//! Blocks of the RFC, and what is left of them after a loss.
 
 mod model;
-mod stories;
 
 use super::{Decoder, Field, Malformed};
 

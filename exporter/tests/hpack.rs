@@ -1,20 +1,33 @@
-//! Connections that other encoders wrote, with what they had encoded.
-//!
-//! `HEADERTAP_VECTORS` names a folder with `hpack.jsonl`: on each line the `cases` of one
-//! connection, each with the `wire` in hexadecimal and its `headers`.
+//! HPACK of connections that other encoders wrote, with what they had encoded: from the file
+//! `hpack.jsonl` in the folder that HEADERTAP_VECTORS names (`make test-corpus` sets it). On each
+//! line the `cases` of one connection, each with the `wire` in hexadecimal and its `headers`.
 
 use std::path::Path;
 
+use headertap::parse::hpack::{Decoder, Field, Malformed};
 use serde_json::Value;
-
-use super::{decode, unhex};
-use crate::parse::hpack::Decoder;
 
 fn stories() -> Vec<Value> {
     let folder = std::env::var_os("HEADERTAP_VECTORS").expect("HEADERTAP_VECTORS names a folder");
     let path = Path::new(&folder).join("hpack.jsonl");
     let text = std::fs::read_to_string(&path).expect("the folder has hpack.jsonl");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+/// Fields as text, `?` for what is unknown.
+fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
+    let text = |part: Option<&[u8]>| part.map_or("?".into(), |p| String::from_utf8_lossy(p).into());
+    let mut fields = Vec::new();
+    decoder.decode(block, &mut |Field { name, value }| fields.push((text(name), text(value))))?;
+    Ok(fields)
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let octet = |pair: &[u8]| {
+        let pair = str::from_utf8(pair).expect("the text is ASCII");
+        u8::from_str_radix(pair, 16).expect("the text is hexadecimal")
+    };
+    text.as_bytes().chunks(2).map(octet).collect()
 }
 
 fn array(value: &Value) -> &[Value] {
