@@ -26,14 +26,13 @@ use crate::config::{self, Action, Mode};
 use crate::dns::Lookup;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
-use crate::http::Response;
 use crate::tls::Handshake;
 use caps::{METHOD_MAX_BYTES, REASON_MAX_BYTES, Size, VALUE_MAX_BYTES, cut};
 use hash::Hash;
 pub use hash::KEY_VARIABLE;
 use names::Names;
 use redact::{REDACTED, Shape, redact};
-use rules::{Conditions, Facts, Rule, Side};
+use rules::{Conditions, Facts, Rule, Side, known_status};
 
 /// Why a policy cannot be made. headertap does not start.
 #[derive(Debug, thiserror::Error)]
@@ -200,9 +199,9 @@ impl Thinning {
         for reason in answers.filter_map(|answer| answer.reason.as_mut()) {
             replace(reason, |reason| cut(reason, REASON_MAX_BYTES));
         }
-        for Response { status, fields, .. } in &mut exchange.interim {
-            facts.status = Some(*status);
-            side.thin(fields, &facts);
+        for interim in &mut exchange.interim {
+            facts.status = known_status(interim);
+            side.thin(&mut interim.fields, &facts);
         }
         exchange.dropped.response += side.dropped;
         side.size

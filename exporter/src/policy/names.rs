@@ -16,8 +16,10 @@ use super::rules::{Rule, Side};
 use crate::config::{Action, Unlisted};
 
 /// Exported as they are unless a rule says otherwise. The URLs in them are redacted.
-const KEPT: [&str; 31] = [
+const KEPT: [&str; 34] = [
     ":authority",
+    ":protocol",
+    ":scheme",
     "accept*",
     "age",
     "b3",
@@ -30,6 +32,7 @@ const KEPT: [&str; 31] = [
     "etag",
     "forwarded",
     "grpc-status",
+    "grpc-timeout",
     "host",
     "retry-after",
     "server",
@@ -222,9 +225,14 @@ mod tests {
     #[test]
     fn the_built_in_lists_decide_without_case() {
         let names = Names::new(Unlisted::Drop, &[]);
-        for name in
-            ["Host", "ACCEPT-Language", "x-forwarded-For", "X-RateLimit-Token", "grpc-status"]
-        {
+        for name in [
+            "Host",
+            ":scheme",
+            "ACCEPT-Language",
+            "x-forwarded-For",
+            "X-RateLimit-Token",
+            "grpc-status",
+        ] {
             assert_eq!(action(&names, name), Action::Keep, "{name}");
         }
         for name in

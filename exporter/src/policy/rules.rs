@@ -7,7 +7,7 @@ use super::glob::Glob;
 use crate::config::{self, Action, Scope, Status};
 use crate::dns::Lookup;
 use crate::exchange::Exchange;
-use crate::http::Request;
+use crate::http::{Request, Response};
 use crate::tls::Handshake;
 
 /// The side of an exchange that a field is on.
@@ -33,11 +33,12 @@ impl Facts {
     /// The facts of an exchange that policy has not changed yet.
     pub(super) fn of(exchange: &Exchange) -> Self {
         let request = exchange.request.as_ref();
+        let known = |text: &[u8]| (!text.is_empty()).then(|| text.to_vec());
         Self {
             host: request.and_then(host),
-            path: request.map(|request| path(&request.target).to_vec()),
-            method: request.map(|request| request.method.clone()),
-            status: exchange.response.as_ref().map(|response| response.status),
+            path: request.and_then(|request| known(path(&request.target))),
+            method: request.and_then(|request| known(&request.method)),
+            status: exchange.response.as_ref().and_then(known_status),
         }
     }
 
@@ -54,10 +55,16 @@ impl Facts {
     }
 }
 
+pub(super) fn known_status(response: &Response) -> Option<u16> {
+    Some(response.status).filter(|status| *status != 0)
+}
+
 /// The host a request is for (RFC 9112 section 3.3), without userinfo and port.
 fn host(request: &Request) -> Option<Vec<u8>> {
     let fields = &request.fields;
-    let named = || fields.first(":authority").or_else(|| fields.first("host"));
+    // An authority that is not known would come before a host that is.
+    let host = || fields.first("host").filter(|_| fields.unknown() == 0);
+    let named = || fields.first(":authority").or_else(host);
     let authority =
         absolute_form(&request.target).map(|(authority, _)| authority).or_else(named)?;
     let host = authority.rsplit(|b| *b == b'@').next().unwrap_or(authority);

@@ -221,6 +221,35 @@ fn what_is_not_known_lets_nothing_out() {
 }
 
 #[test]
+fn what_hpack_leaves_unknown_lets_nothing_out() {
+    let policy = with_rules(
+        r#"
+        [[policy.rules]]
+        action = "keep"
+        names = ["x-foo"]
+        when = { path = ["*"], method = ["*"], status = ["2xx", "1xx"], host = ["shop"] }
+        "#,
+    );
+    let known = exchange("/", &[(":authority", "shop")], &[("x-foo", "1")]);
+    assert_eq!(response_lines(&applied(&policy, known.clone())), ["x-foo: 1"]);
+    let without: [fn(&mut Request, &mut Response); 4] = [
+        |request, _| request.target.clear(),
+        |request, _| request.method.clear(),
+        |_, response| response.status = 0,
+        |request, _| {
+            request.fields = fields(&[("host", "shop")]);
+            request.fields.push_unknown();
+        },
+    ];
+    for clear in without {
+        let mut unknown = known.clone();
+        let request = unknown.request.as_mut().expect("it has a request");
+        clear(request, unknown.response.as_mut().expect("it has a response"));
+        assert_eq!(response_lines(&applied(&policy, unknown)), [""; 0]);
+    }
+}
+
+#[test]
 fn an_interim_response_is_asked_for_its_own_status() {
     let policy = with_rules(
         "[[policy.rules]]\naction = \"keep\"\nnames = [\"link\"]\nwhen = { status = [\"103\"] }",
