@@ -183,7 +183,8 @@ impl Http2 {
     }
 
     fn end(&mut self, id: u32, side: Side, at: Timestamp, steps: &mut Vec<Step>) {
-        let may_be_asked = !self.requests_lost && id > self.highest;
+        // Clients ask on odd streams, in order (RFC 9113 section 5.1.1).
+        let may_be_asked = !self.requests_lost && id % 2 == 1 && id > self.highest;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.end(side, at);
         if stream.is_over(may_be_asked) {

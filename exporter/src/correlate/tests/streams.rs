@@ -146,6 +146,15 @@ fn a_promised_request_is_answered_on_its_own_stream() {
 }
 
 #[test]
+fn a_response_that_is_seen_before_its_request_waits_for_it() {
+    let mut wire = open();
+    wire.server([answer(END_STREAM, 1, "a"), answer(END_STREAM, 2, "pushed")].concat());
+    assert_eq!(wire.pairs(), ["-/pushed"], "what is pushed is never asked for");
+    wire.client(ask(END_STREAM, 1, "a"));
+    assert_eq!(wire.pairs(), ["-/pushed", "a/a"]);
+}
+
+#[test]
 fn a_connection_that_ends_gives_what_is_open() {
     for (end, failure) in [(FIN, "ConnectionClosed"), (RST, "ConnectionReset")] {
         let mut wire = open();
