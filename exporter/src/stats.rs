@@ -79,8 +79,8 @@ pub enum Cause {
     Gap,
     /// A table was full and it was the oldest.
     TableFull,
-    /// The header section was larger than the parser's limit, or not HTTP after all; of a packet:
-    /// its headers contradict themselves.
+    /// The header section was larger than the parser's limit, or it is another protocol after all;
+    /// of a packet: its headers contradict themselves.
     Malformed,
     /// The delivery queue was full.
     QueueFull,
