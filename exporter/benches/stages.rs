@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use headertap::exchange::{Dropped, Exchange, Role, SpanContext, View};
 use headertap::export::Encoder;
-use headertap::export::resource::Host;
 use headertap::flow::Side;
 use headertap::flow::{Endpoint, Timestamp};
+use headertap::host::Host;
 use headertap::http::{MessageEnd, Request, Response};
 use headertap::parse::Parsed;
 use headertap::parse::http1::{Part, Stream};

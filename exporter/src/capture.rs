@@ -5,7 +5,6 @@
 
 mod host;
 mod links;
-mod numbers;
 mod tc;
 mod verdicts;
 
@@ -47,6 +46,8 @@ mod skeleton {
 }
 
 use skeleton::types::counter;
+/// Numbers that decoded records are compared with (`bpf/event.h`).
+pub(crate) use skeleton::types::{event_kind, socket_role};
 use skeleton::{HeadertapSkel, HeadertapSkelBuilder};
 
 /// The BPF object as it was built: what tests and benchmarks load program by program.

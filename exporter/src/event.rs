@@ -5,17 +5,18 @@
 
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
+use crate::capture::{event_kind, socket_role};
 use crate::connection::Totals;
 use crate::flow::{Cell, Endpoint, Timestamp, Tuple};
 
-pub(crate) const KIND_SEGMENT: u8 = 1;
-pub(crate) const KIND_OPEN: u8 = 2;
-pub(crate) const KIND_CLOSE: u8 = 3;
-pub(crate) const KIND_FAILED: u8 = 4;
-pub(crate) const KIND_EXISTING: u8 = 5;
-pub(crate) const KIND_DATAGRAM: u8 = 6;
-pub(crate) const ROLE_CLIENT: u8 = 1;
-pub(crate) const ROLE_SERVER: u8 = 2;
+const KIND_SEGMENT: u8 = 1;
+const KIND_OPEN: u8 = 2;
+const KIND_CLOSE: u8 = 3;
+const KIND_FAILED: u8 = 4;
+const KIND_EXISTING: u8 = 5;
+const KIND_DATAGRAM: u8 = 6;
+const ROLE_CLIENT: u8 = 1;
+const ROLE_SERVER: u8 = 2;
 
 /// Header flags of a TCP segment (RFC 9293 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -234,6 +235,15 @@ struct WireSocket {
     old_state: u8,
     reserved: [u8; 2],
 }
+
+const _: () = assert!(KIND_SEGMENT as u32 == event_kind::EVENT_SEGMENT.0);
+const _: () = assert!(KIND_OPEN as u32 == event_kind::EVENT_OPEN.0);
+const _: () = assert!(KIND_CLOSE as u32 == event_kind::EVENT_CLOSE.0);
+const _: () = assert!(KIND_FAILED as u32 == event_kind::EVENT_FAILED.0);
+const _: () = assert!(KIND_EXISTING as u32 == event_kind::EVENT_EXISTING.0);
+const _: () = assert!(KIND_DATAGRAM as u32 == event_kind::EVENT_DATAGRAM.0);
+const _: () = assert!(ROLE_CLIENT as u32 == socket_role::ROLE_CLIENT.0);
+const _: () = assert!(ROLE_SERVER as u32 == socket_role::ROLE_SERVER.0);
 
 const _: () = assert!(size_of::<WireHeader>() == 56);
 const _: () = assert!(size_of::<WireSegment>() == 88);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::connection::Connection;
 use crate::dns::Lookup;
 use crate::exchange::{Exchange, View};
+use crate::host::Host;
 use crate::stats::Tally;
 use crate::tls::Handshake;
 
@@ -23,14 +24,14 @@ mod logs;
 mod number;
 mod protobuf;
 pub mod request;
-pub mod resource;
+mod resource;
 mod spans;
 mod target;
 pub mod text;
 
 use attributes::{Key, MAX_SHARED, Value};
 use key_values::{Attributes, KeyValues};
-use resource::{Host, Resources};
+use resource::Resources;
 use target::Target;
 
 /// The version of the semantic conventions that the attribute names follow.

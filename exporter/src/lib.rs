@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod export;
 pub mod fields;
 pub mod flow;
+pub mod host;
 pub mod http;
 pub mod output;
 pub mod packet;

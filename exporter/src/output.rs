@@ -12,9 +12,9 @@ use tokio::runtime::Runtime;
 use crate::config::{self, Config};
 use crate::deliver::file::{Lines, Target};
 use crate::deliver::{Delivery, Limits, Settings, WhenFull, endpoint::Endpoints};
-use crate::export::resource::Host;
 use crate::export::text::Text;
 use crate::export::{Encoder, Item, Record};
+use crate::host::Host;
 use crate::stats::{Account, Outcome, Unit};
 
 mod json_lines;

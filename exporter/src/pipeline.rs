@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{self, Config};
 use crate::deliver::WhenFull;
 use crate::deliver::endpoint::Endpoints;
-use crate::export::resource::Host;
+use crate::host::Host;
 use crate::output::Output;
 use crate::policy::Policy;
 use crate::stats::Account;

@@ -24,6 +24,7 @@ use tracing_subscriber::{fmt, registry};
 
 use crate::deliver::endpoint::Endpoints;
 use crate::deliver::{self, own};
+use crate::host::Host;
 use crate::stats::{Account, Arrival, Cause, Outcome, Row};
 
 /// Logged unless `HEADERTAP_LOG` says otherwise.
@@ -134,27 +135,14 @@ fn providers(
 
 /// The agent as a service of its own.
 fn resource() -> Resource {
-    let line = |path| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).ok();
-    let host = [
-        ("host.name", line("/proc/sys/kernel/hostname")),
-        ("host.id", line("/etc/machine-id")),
-        ("host.arch", Some(arch().to_owned())),
-    ];
-    let known = host.into_iter().filter_map(|(name, value)| Some(KeyValue::new(name, value?)));
+    let Host { name, id, arch, os_type } = Host::read();
+    let host = [("host.name", name), ("host.id", id), ("host.arch", arch), ("os.type", os_type)];
+    let known = host.into_iter().filter(|(_, value)| !value.is_empty());
     Resource::builder()
         .with_service_name("headertap")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attributes(known)
+        .with_attributes(known.map(|(name, value)| KeyValue::new(name, value)))
         .build()
-}
-
-/// `host.arch` in the convention's words.
-fn arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 /// The loss account as metrics: its identity holds at every collection but for what is under way.

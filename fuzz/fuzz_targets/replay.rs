@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use headertap::correlate::{Correlator, Found};
 use headertap::event::Event;
-use headertap::export::resource::Host;
+use headertap::host::Host;
 use headertap::export::text::Text;
 use headertap::export::{Encoder, Item};
 use headertap::flow::Timestamp;

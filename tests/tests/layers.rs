@@ -24,13 +24,14 @@ const STAGES: [&str; 12] = [
     "pipeline",
 ];
 /// What every stage may name. A word knows only words.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 12] = [
     "config",
     "connection",
     "dns",
     "exchange",
     "fields",
     "flow",
+    "host",
     "http",
     "process",
     "stats",
@@ -38,7 +39,8 @@ const WORDS: [&str; 11] = [
     "trace_context",
 ];
 /// What stands beside the path, and what it may name.
-const BESIDE: [(&str, &[&str]); 2] = [("cli", &["config"]), ("telemetry", &["deliver", "stats"])];
+const BESIDE: [(&str, &[&str]); 2] =
+    [("cli", &["config"]), ("telemetry", &["deliver", "host", "stats"])];
 /// The root of the crate and its binary: they begin the path.
 const ROOTS: [&str; 2] = ["lib", "main"];
 /// A crate, and the one stage that may name it.

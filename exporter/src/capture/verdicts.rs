@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::flow::{Cell, Verdict};
+use crate::flow::{COPY_WINDOW_BYTES, Cell, Verdict};
 
-use super::skeleton::types::{decision_layout, flow_cell, flow_pair, verdict as kernel};
+use super::skeleton::types::{decision_layout, flow_cell, flow_pair, verdict as kernel, window};
 
 /// The decision is the first 8 bytes of a cell.
 const CELL_BYTES: usize = size_of::<flow_cell>();
@@ -17,6 +17,7 @@ const TAG_SHIFT: u32 = decision_layout::DECISION_TAG_SHIFT.0;
 const VERDICT_SHIFT: u32 = decision_layout::DECISION_VERDICT_SHIFT.0;
 
 const _: () = assert!(std::mem::offset_of!(flow_cell, decision) == 0);
+const _: () = assert!(COPY_WINDOW_BYTES == window::COPY_WINDOW.0);
 
 /// Writes verdicts to the kernel side.
 pub struct Verdicts {

@@ -4,7 +4,6 @@
 //! It describes who is observed, so it says nothing of an SDK: `telemetry.distro.*` names
 //! headertap, and `telemetry.sdk.*` is left out.
 
-use std::fs;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -12,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::attributes::{Key, Value, table};
 use super::key_values::put_key_value;
 use super::{SCOPE_NAME, SCOPE_VERSION};
+use crate::host::Host;
 use crate::process::Process;
 
 /// The field of `Resource`.
@@ -22,56 +22,6 @@ const MAX_RESOURCES: usize = 4096;
 
 /// What the name is where the process is not known; `service.name` must not be empty.
 const UNKNOWN_SERVICE: &str = "unknown_service";
-
-/// The host that is observed. Empty strings are facts that are not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Host {
-    /// `host.name`.
-    pub name: String,
-    /// `host.id`: the content of `/etc/machine-id`.
-    pub id: String,
-    /// `host.arch`, in the words of the semantic conventions: `amd64`, `arm64`, ...
-    pub arch: String,
-    /// `os.type`.
-    pub os_type: String,
-}
-
-impl Host {
-    /// Reads the facts of the host this runs on. What cannot be read stays empty.
-    #[must_use]
-    pub fn read() -> Self {
-        Self {
-            name: first_line("/proc/sys/kernel/hostname"),
-            id: Some(first_line("/etc/machine-id"))
-                .filter(|id| is_machine_id(id))
-                .unwrap_or_default(),
-            arch: arch(std::env::consts::ARCH).to_owned(),
-            os_type: std::env::consts::OS.to_owned(),
-        }
-    }
-}
-
-fn first_line(path: &str) -> String {
-    let content = fs::read_to_string(path).unwrap_or_default();
-    content.lines().next().unwrap_or_default().to_owned()
-}
-
-/// 32 hexadecimal digits (machine-id(5)); the file may also say `uninitialized`.
-fn is_machine_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The semantic conventions' word for Rust's name of an architecture.
-fn arch(rust: &str) -> &str {
-    match rust {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "arm" => "arm32",
-        "powerpc" => "ppc32",
-        "powerpc64" => "ppc64",
-        other => other,
-    }
-}
 
 /// The encoded Resources of the processes met so far.
 #[derive(Debug)]
@@ -151,21 +101,9 @@ fn put_str(out: &mut Vec<u8>, name: &'static str, value: &str) {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Host, MAX_RESOURCES, Resources, arch};
+    use super::{MAX_RESOURCES, Resources};
+    use crate::host::Host;
     use crate::process::Process;
-
-    #[test]
-    fn the_architecture_has_the_name_of_the_conventions() {
-        assert_eq!(["x86_64", "aarch64", "s390x"].map(arch), ["amd64", "arm64", "s390x"]);
-    }
-
-    #[test]
-    fn the_host_that_runs_the_test_has_a_name_and_an_architecture() {
-        let host = Host::read();
-        assert!(!host.name.is_empty() && !host.name.contains('\n'), "{host:?}");
-        assert_eq!(host.os_type, "linux");
-        assert!(host.id.is_empty() || host.id.len() == 32, "{host:?}");
-    }
 
     #[test]
     fn a_process_is_encoded_once() {

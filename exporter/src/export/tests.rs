@@ -17,12 +17,12 @@ use prost::Message;
 use super::attributes::table;
 use super::attributes::{MAX_ATTRIBUTES, connection};
 use super::oracle::{get, in_table, log, pairs, span, text, texts};
-use super::resource::Host;
 use super::samples::{self, PARENT_ID, SPAN_ID, TRACE_ID, at, close, fields, view};
 use super::{Encoder, Record, Signal};
 use crate::connection::{Change, CloseReason};
 use crate::exchange::{Dropped, Exchange, Failure, Role, SpanContext, SpanLink};
 use crate::fields::Fields;
+use crate::host::Host;
 use crate::stats::Tally;
 
 fn host() -> Host {

@@ -7,10 +7,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use crate::exchange::{Exchange, Failure, Role};
 use crate::export::Encoder;
 use crate::export::oracle::{get, in_table, log, span, text, texts};
-use crate::export::resource::Host;
 use crate::export::samples::{self, at, fields};
 use crate::export::text::Text;
 use crate::fields::Fields;
+use crate::host::Host;
 use crate::http::{ErrorCode, MessageEnd, Version};
 
 /// An exchange of HTTP/2 with these fields.

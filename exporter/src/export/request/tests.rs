@@ -9,8 +9,8 @@ use prost::Message;
 
 use super::assemble;
 use crate::exchange::{Exchange, Role};
-use crate::export::resource::Host;
 use crate::export::{Encoder, Record, SCHEMA_URL, Signal, json, samples};
+use crate::host::Host;
 use crate::process::Process;
 use crate::stats::Tally;
 

@@ -13,8 +13,8 @@ use headertap::config::Config;
 use headertap::correlate::{Correlator, Found};
 use headertap::event::{self, Event};
 use headertap::export::Encoder;
-use headertap::export::resource::Host;
 use headertap::flow::Timestamp;
+use headertap::host::Host;
 use headertap::policy::Policy;
 use headertap::stats::Account;
 
