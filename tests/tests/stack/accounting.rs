@@ -35,7 +35,7 @@ fn after_a_load_the_log_store_has_as_many_records_as_the_account_says() {
     let requests = run.origin.access_log().lines().count() as u64;
     assert!(requests >= 1000, "wrk sent {requests} requests");
     let at_origin = format!(
-        "event_name:=\"headertap.http.exchange\" \"network.local.port\":=\"{}\"",
+        "\"headertap.event.name\":=\"headertap.http.exchange\" \"network.local.port\":=\"{}\"",
         run.origin.port
     );
     wait_for_count(&at_origin, requests);
@@ -84,7 +84,7 @@ fn a_collector_that_is_killed_and_started_again_loses_nothing() {
     send("after");
     let port = run.origin.port;
     let arrived = format!(
-        "event_name:=\"headertap.http.exchange\" \"network.local.port\":=\"{port}\" \
+        "\"headertap.event.name\":=\"headertap.http.exchange\" \"network.local.port\":=\"{port}\" \
          | stats count_uniq(\"url.path\") n"
     );
     wait_for("every request to arrive", || (number(&arrived) == 3 * EACH).then_some(()));
@@ -96,7 +96,7 @@ fn a_collector_that_is_killed_and_started_again_loses_nothing() {
 /// A record whose acknowledgement was lost with the collector may be there twice; none is missing.
 fn assert_every_record_is_there(over: &Over, account: &Account) {
     let distinct = format!(
-        "{} | stats count_uniq(event_name, \"headertap.connection.id\", \"headertap.http.request_index\") n",
+        "{} | stats count_uniq(\"headertap.event.name\", \"headertap.connection.id\", \"headertap.http.request_index\") n",
         over.records()
     );
     let exported = account.row("log_records").exported;

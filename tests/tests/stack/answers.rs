@@ -97,7 +97,7 @@ fn the_log_store_finds_an_exchange_by_its_trace_and_by_its_header() {
     let id = format!("request-{trace_id}");
     let header = format!("X-Request-Id: {id}");
     run.curl(&[], &["-H", &traceparent, "-H", &header], "/via/items");
-    let exchange = "event_name:=\"headertap.http.exchange\"";
+    let exchange = "\"headertap.event.name\":=\"headertap.http.exchange\"";
     let by_trace = wait_for_logs(&format!("{exchange} trace_id:=\"{trace_id}\""), 4);
     let by_header = wait_for_logs(
         &format!("{exchange} \"http.request.header.x-request-id\":=\"[\\\"{id}\\\"]\""),
@@ -115,7 +115,10 @@ fn the_name_of_the_event_tells_records_apart() {
     let run = Run::start(Carrier::Grpc, false);
     run.curl(&[], &[], "/via/broken");
     let at_edge = |event: &str| {
-        format!("event_name:=\"headertap.{event}\" \"network.peer.port\":=\"{}\"", run.edge.port)
+        format!(
+            "\"headertap.event.name\":=\"headertap.{event}\" \"network.peer.port\":=\"{}\"",
+            run.edge.port
+        )
     };
     for (event, severity) in
         [("connection.open", "9"), ("http.exchange", "17"), ("connection.close", "9")]
