@@ -5,7 +5,7 @@ use e2e::lan::Lan;
 use e2e::traffic::Conversation;
 
 /// Values of header fields, on either side, in heads, interim responses and trailers.
-pub(crate) const IN_FIELDS: [&str; 11] = [
+pub(crate) const IN_FIELDS: [&str; 12] = [
     "sekritAuthorization01",
     "sekritProxyAuthorization02",
     "sekritCookie03",
@@ -17,6 +17,7 @@ pub(crate) const IN_FIELDS: [&str; 11] = [
     "sekritSetCookie09",
     "sekritInterimCookie10",
     "sekritTrailer11",
+    "sekritLink12",
 ];
 
 /// Parts of request targets.
@@ -78,6 +79,7 @@ fn be_moved(talk: &mut Conversation) {
     );
     talk.response(
         "HTTP/1.1 302 Found\r\nLocation: http://test/to?token=sekritLocation08\r\n\
+         Link: </next?page=2&access_token=sekritLink12>; rel=next\r\n\
          X-Request-Id: plainAnswer44\r\nContent-Length: 20\r\n\r\nsekritResponseBody35",
     );
 }

@@ -1,12 +1,14 @@
 //! What each form of output says of exchanges full of secrets.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use e2e::agent::{Agent, Ended, Start};
 use e2e::lan::Lan;
 use e2e::{root_or_fail, wait_for};
 use rustix::process::Signal;
+use tempfile::NamedTempFile;
 
 use super::exchange::{IN_BODIES, IN_FIELDS, IN_TARGETS, SHOWN, hold};
 use super::sink::Sink;
@@ -160,6 +162,36 @@ fn is_masked(protobuf: &[u8], name: &str) -> bool {
     });
     let masked: Vec<bool> = after.collect();
     !masked.is_empty() && masked.iter().all(|masked| *masked)
+}
+
+/// What is kept is shown without the secrets in it, where a field is a URL or has one in it.
+#[test]
+fn fields_that_are_kept_by_default_show_no_secret_of_their_urls() {
+    let mut config = NamedTempFile::new().expect("a temporary file");
+    config.write_all(b"[policy]\ndefault = \"keep\"\n").expect("our own file");
+    let path = config.path().to_str().expect("temporary files have plain names");
+    let left = Left::by(|start| start.args(["--config", path]).json());
+    left.assert_without(&left.json, secrets());
+    let exchanges = left.ended.records.exchanges(left.port);
+    let mut of_move = exchanges.iter().filter(|log| log.path() == Some("/plainMoved43"));
+    let log = of_move.next().expect("the exchange was exported");
+    for (name, shown) in [
+        ("http.request.header.referer", "http://test/from?token=REDACTED"),
+        ("http.response.header.location", "http://test/to?token=REDACTED"),
+        ("http.response.header.link", "</next?page=2&access_token=REDACTED"),
+    ] {
+        assert_eq!(log.text(name), Some(shown), "{name}");
+    }
+}
+
+/// Whoever looks for a fault turns everything on, and sends what it says to others.
+#[test]
+fn no_secret_is_in_standard_error_when_everything_is_logged() {
+    let left = Left::by(|start| start.json().env("HEADERTAP_LOG", "trace"));
+    let said = &left.ended.stderr;
+    assert!(["DEBUG", "TRACE"].iter().any(|level| said.contains(level)), "it logs: {said}");
+    left.assert_without(&left.json, secrets());
+    assert_eq!(found(said.as_bytes(), &SHOWN), [""; 0], "nor anything of an exchange");
 }
 
 #[test]
