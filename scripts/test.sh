@@ -10,6 +10,6 @@ if [[ $(id -u) -ne 0 ]]; then
 	echo "test: the kernel and network tests did not run: they need root. Run make test as root" >&2
 	exit 1
 fi
-# The end-to-end tests start the program itself.
-cargo build --locked --workspace
+# The end-to-end tests start the release, as users do.
+cargo build --release --locked --package headertap
 cargo test --locked --workspace
