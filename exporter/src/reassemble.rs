@@ -87,8 +87,12 @@ impl Direction {
                 *self = Self { next: Some(seq), isn: Some(segment.seq), ..Self::default() };
             }
         }
-        let next = *self.next.get_or_insert(seq);
         let fin = segment.flags.contains(TcpFlags::FIN);
+        if self.next.is_none() && segment.len == 0 && !fin {
+            // It may be a keep-alive, which is one behind the sender's (RFC 9293 section 3.8.4).
+            return Arrival::InOrder;
+        }
+        let next = *self.next.get_or_insert(seq);
         if self.held.is_empty() && self.is_due(seq) {
             self.deliver(seq, segment.len, segment.payload, fin, segment.at, give);
             let repeats = distance(seq, next) < 0 && segment.len > 0;

@@ -273,6 +273,16 @@ fn keep_alive_and_zero_window_probes_add_nothing() {
 }
 
 #[test]
+fn a_connection_is_not_joined_at_a_keep_alive() {
+    let given = chunks(|direction, give| {
+        direction.push(&segment(99, 0, b"", 16), give);
+        direction.acknowledged(100, give);
+        direction.push(&segment(100, 2, b"ab", 16), give);
+    });
+    assert_eq!(given, ["ab"]);
+}
+
+#[test]
 fn a_fin_is_given_once_and_its_acknowledgement_is_no_gap() {
     let given = chunks(|direction, give| {
         direction.push(&segment(0, 2, b"ab", 17), give);
