@@ -113,10 +113,23 @@ static __always_inline __u64 probe(struct __sk_buff *skb, const struct segment *
 static __always_inline bool is_bulk(__u64 decided, const struct segment *s)
 {
 	enum verdict verdict = verdict_of(decided);
+	__u32 end = s->seq + s->len;
 
-	if (verdict == VERDICT_SKIP || verdict == VERDICT_FRAMES)
-		return !before(decided, s->seq + s->len);
-	return verdict == VERDICT_DONE;
+	if (verdict == VERDICT_SKIP)
+		return !before(decided, end);
+	return verdict == VERDICT_DONE || (verdict == VERDICT_FRAMES && before(end, decided));
+}
+
+/* Whether a segment that is not wanted is to be told of all the same, without its bytes: the last of
+ * DATA tells when a message ended.
+ */
+static __always_inline bool is_told(__u64 decided, const struct segment *s)
+{
+	enum verdict verdict = verdict_of(decided);
+
+	if (s->flags & SEQUENCE_FLAGS)
+		return verdict != VERDICT_DONE;
+	return verdict == VERDICT_FRAMES && s->seq + s->len == (__u32)decided;
 }
 
 /* The seq up to which a segment that starts at @s may be copied; the segment may be advanced. */

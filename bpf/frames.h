@@ -20,8 +20,9 @@
 
 #define FRAME_HEADER_BYTES 9
 #define FRAME_DATA 0
-/* As much of a header as tells where the next one is: length and type. */
-#define FRAME_PREFIX_BYTES 4
+#define FRAME_PADDED 0x08 /* the payload begins with the length of its padding (section 6.1) */
+/* As much of a header as tells what is needed: length, type and flags. */
+#define FRAME_PREFIX_BYTES 5
 /* A record of its own costs as much as to copy a payload of this size along. */
 #define SPLIT_MIN_BYTES 1024
 #define FRAMES_MAX 128 /* in one segment; what is behind them is copied whole */
@@ -47,7 +48,7 @@ static __always_inline struct cut_header *cut_header_slot(const struct walk *wal
 	return bpf_map_lookup_elem(&cut_headers, &slot);
 }
 
-/* The segment ends within the header at the cursor. */
+/* The segment ends within what is needed of the frame at the cursor. */
 static __always_inline void save_cut_header(struct __sk_buff *skb, const struct walk *walk)
 {
 	__u32 offset = walk->rest.offset + (walk->cursor - walk->rest.seq);
@@ -78,11 +79,12 @@ static __always_inline bool load_header(struct __sk_buff *skb, const struct walk
 	}
 	asm volatile("" : "+r"(present));
 	slot = cut_header_slot(walk);
-	if (present >= FRAME_HEADER_BYTES || !slot ||
+	if (present > FRAME_HEADER_BYTES || !slot ||
 	    READ_ONCE(slot->whose) != cut_header_of(walk, present))
 		return false;
 	__builtin_memcpy(b, slot->bytes, sizeof(slot->bytes));
-	return !bpf_skb_load_bytes(skb, walk->rest.offset, b + present, FRAME_PREFIX_BYTES);
+	return present >= FRAME_PREFIX_BYTES ||
+	       !bpf_skb_load_bytes(skb, walk->rest.offset, b + present, FRAME_PREFIX_BYTES);
 }
 
 /* Sends what is not sent yet before @end, and copies of it what is before @unneeded. */
@@ -114,20 +116,25 @@ static long next_frame(__u32 index, void *context)
 	struct step *step = context;
 	struct walk *walk = step->walk;
 	__u32 payload = walk->cursor + FRAME_HEADER_BYTES;
+	__u32 length, next;
 	__u8 b[16];
-	__u32 length;
 
 	(void)index;
 	if (before(walk->end, payload) || !load_header(step->skb, walk, b))
 		return 1;
 	length = b[0] << 16 | b[1] << 8 | b[2];
-	walk->cursor = payload + length;
+	next = payload + length;
+	if (b[3] == FRAME_DATA && b[4] & FRAME_PADDED && length)
+		payload++;
+	if (before(walk->end, payload))
+		return 1;
+	walk->cursor = next;
 	walk->verdict = b[3] == FRAME_DATA ? VERDICT_FRAMES : VERDICT_FRAMES_COPY;
-	if (b[3] == FRAME_DATA && before(walk->end, walk->cursor))
+	if (b[3] == FRAME_DATA && before(walk->end, next))
 		send_piece(step->skb, walk, payload, walk->end);
 	else if (b[3] == FRAME_DATA && length >= SPLIT_MIN_BYTES)
-		send_piece(step->skb, walk, payload, walk->cursor);
-	return !before(walk->cursor, walk->end);
+		send_piece(step->skb, walk, payload, next);
+	return !before(next, walk->end);
 }
 
 /* A global function: the verifier looks at it once, and not again behind every path that leads to

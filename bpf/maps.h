@@ -17,7 +17,7 @@
 
 struct cut_header {
 	__u64 whose; /* cell << 40 | how many bytes << 32 | seq */
-	__u8 bytes[8];
+	__u8 bytes[16];
 };
 
 struct {

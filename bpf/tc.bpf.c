@@ -46,7 +46,7 @@ static __always_inline void capture(struct __sk_buff *skb, struct segment *s, st
 		return;
 	chosen = fresh ? decision(ref.tag, VERDICT_PROBE, s->seq + PROBE_WINDOW) : decided;
 	wanted = s->len && wanted_until(skb, &chosen, s, ref.tag, &until);
-	if (!wanted && (!(s->flags & SEQUENCE_FLAGS) || verdict_of(chosen) == VERDICT_DONE)) {
+	if (!wanted && !is_told(chosen, s)) {
 		decide(cell, decided, chosen);
 		return;
 	}

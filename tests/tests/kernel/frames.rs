@@ -72,6 +72,17 @@ fn of_data_only_the_frame_header_is_copied() -> Result<()> {
     Ok(())
 }
 
+/// It tells when the message ended.
+#[test]
+fn the_segment_that_ends_data_is_told_without_its_bytes() -> Result<()> {
+    let stream = frame(DATA, 2000);
+    let (kernel, first) = begun(&stream[..1000])?;
+    kernel.packet(&first)?;
+    let last = first.next(&stream[1000..]);
+    assert_eq!(pieces(&kernel.packet(&last)?, last.seq), [(0, 1009, 0)]);
+    Ok(())
+}
+
 #[test]
 fn a_segment_is_sent_in_pieces_without_the_payload_of_data() -> Result<()> {
     let kinds = [(HEADERS, 30), (DATA, 1100), (DATA, SPLIT_MIN), (SETTINGS, 0), (DATA, 900)];
@@ -128,6 +139,25 @@ fn a_frame_header_may_be_cut_anywhere() -> Result<()> {
         assert_eq!(kernel.packet(&third)?, [], "{present}");
         let last = third.next(&stream[cut + 2000..]);
         assert_eq!(kernel.one(&last)?.payload, frame(HEADERS, 20), "{present}");
+    }
+    Ok(())
+}
+
+/// The octet behind the header tells how much of the payload is padding.
+#[test]
+fn of_padded_data_the_length_of_the_padding_is_copied_too() -> Result<()> {
+    const PADDED: u8 = 8;
+    let mut stream = frames(&[(DATA, 3000), (HEADERS, 20)]);
+    stream[4] = PADDED;
+    let kernel = Kernel::new()?;
+    for (port, cut) in (1..).zip([5, 9, 10, 1000]) {
+        let first = another(&kernel, port, &stream[..cut])?;
+        let mut copied = kernel.bytes(&first)?;
+        let second = first.next(&stream[cut..2500]);
+        copied += kernel.bytes(&second)?;
+        let last = second.next(&stream[2500..]);
+        assert_eq!(copied, 10, "cut at {cut}");
+        assert_eq!(kernel.one(&last)?.payload, frame(HEADERS, 20), "cut at {cut}");
     }
     Ok(())
 }
