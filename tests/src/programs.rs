@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use headertap::capture::{self, OBJECT};
 use libbpf_rs::{
-    MapCore, MapImpl, Object, ObjectBuilder, ProgramInput as Input, ProgramMut, RingBufferBuilder,
+    MapCore, MapFlags, MapImpl, Object, ObjectBuilder, ProgramInput as Input, ProgramMut,
+    RingBufferBuilder,
 };
 
 /// What the kernel side's ring holds by default.
@@ -94,6 +95,14 @@ impl Programs {
         })?;
         builder.build()?.consume()?;
         Ok(records.take())
+    }
+
+    /// Writes what both directions of the flows with this index are known by.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn set_flow(&self, index: u32, cells: &[u8]) -> Result<()> {
+        Ok(self.map("flows").update(&index.to_ne_bytes(), cells, MapFlags::ANY)?)
     }
 
     /// The kernel side's own counters.

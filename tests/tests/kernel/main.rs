@@ -1,6 +1,8 @@
 //! The BPF programs by themselves: what the verifier says, what they make of packets, and which
 //! bytes they send. No network is needed but a pair of interfaces in a namespace of its own.
 
+mod captures;
+mod corpus;
 mod datagrams;
 mod frames;
 mod large;

@@ -35,6 +35,12 @@ impl Wire {
     }
 }
 
+/// Lets the wire take frames as large as a network stack hands to an interface.
+pub(crate) fn set_largest_frame() -> Result<()> {
+    ip(&format!("link set {FAR} mtu 65521"))?;
+    ip(&format!("link set {NEAR} mtu 65521"))
+}
+
 #[expect(unsafe_code, reason = "rustix cannot know that no file descriptor is shared")]
 fn enter_new_namespace() -> io::Result<()> {
     // SAFETY: NEWNET leaves the table of file descriptors as it is.
