@@ -61,6 +61,9 @@ pub enum Ending {
 pub trait Sink {
     /// Takes an event; false: no more, please.
     fn event(&mut self, event: Event<'_>) -> bool;
+    /// A reader has said that there is nothing for the moment (`WouldBlock`); false: no more,
+    /// please.
+    fn idle(&mut self) -> bool;
     /// A network interface of this file is of a link type that is not read.
     fn unread(&mut self, link: LinkType);
 }
@@ -84,8 +87,8 @@ impl Replay {
     /// # Errors
     /// If it is no capture, or cannot be read.
     pub fn file(&mut self, file: Box<dyn Read>, sink: &mut dyn Sink) -> Result<Ending, Error> {
-        let mut window = Window::new(file)?;
-        let mut format = Format::recognise(&mut window)?;
+        let mut window = Window::new(file, &mut || sink.idle())?;
+        let mut format = Format::recognise(&mut window, &mut || sink.idle())?;
         loop {
             let stop = match format.next(window.bytes()) {
                 Ok((step, len)) => {
@@ -99,7 +102,7 @@ impl Replay {
             };
             let offset = window.offset();
             match stop {
-                Stop::NeedMore(len) if window.fill(len)? => {}
+                Stop::NeedMore(len) if window.fill(len, &mut || sink.idle())? => {}
                 Stop::NeedMore(_) if window.bytes().is_empty() => return Ok(Ending::Whole),
                 Stop::NeedMore(_) => return Ok(Ending::Cut { offset }),
                 Stop::Damaged => return Ok(Ending::Damaged { offset }),

@@ -60,6 +60,10 @@ impl Sink for Stages {
         true
     }
 
+    fn idle(&mut self) -> bool {
+        true
+    }
+
     fn unread(&mut self, _: LinkType) {}
 }
 

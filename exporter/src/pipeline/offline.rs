@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::config::Config;
 use crate::correlate::Correlator;
@@ -27,6 +29,8 @@ const SEED: [u8; 16] = [0; 16];
 const DRAIN_LIMIT: Duration = Duration::from_secs(3600);
 /// The same, after a signal.
 const STOPPED_DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// How long a pipe may be silent before what was found in it is written.
+const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// What stands for the standard input.
 const STDIN: &str = "-";
 
@@ -54,7 +58,9 @@ pub(super) fn replay(
             .map_err(|source| Error::Unreadable { offset: 0, source })
             .and_then(|reader| replay.file(reader, &mut offline));
         all_read &= ended.is_ok();
-        report(file, ended);
+        if !stop.load(Ordering::Relaxed) {
+            report(file, ended);
+        }
     }
     replay.finish();
     let stopped = stop.load(Ordering::Relaxed);
@@ -64,10 +70,25 @@ pub(super) fn replay(
 }
 
 fn open(file: &Path) -> io::Result<Box<dyn Read>> {
-    if file == Path::new(STDIN) {
-        return Ok(Box::new(io::stdin()));
+    let file = if file == Path::new(STDIN) {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)?
+    } else {
+        File::open(file)?
+    };
+    Ok(Box::new(Input(file)))
+}
+
+/// A file, or a pipe that may be silent for long.
+struct Input(File);
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        if poll(&mut fds, Some(&WAIT))? == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.read(buffer)
     }
-    Ok(Box::new(File::open(file)?))
 }
 
 fn report(file: &Path, ended: Result<Ending, Error>) {
@@ -109,6 +130,11 @@ impl Sink for Offline<'_> {
             // Files hold packets only.
             Event::Socket(_) => {}
         }
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn idle(&mut self) -> bool {
+        self.stages.flush();
         !self.stop.load(Ordering::Relaxed)
     }
 

@@ -53,7 +53,14 @@ impl Gate {
     }
 
     fn give_all(mut self, queue: &Receiver<Vec<Found>>) -> Self {
-        queue.iter().flatten().for_each(|found| self.give(found));
+        for batch in queue {
+            let is_full = batch.len() >= BATCH;
+            batch.into_iter().for_each(|found| self.give(found));
+            if !is_full {
+                // It was sent because nothing more came.
+                self.output.flush();
+            }
+        }
         self
     }
 }

@@ -6,7 +6,7 @@ use crate::packet::{Captured, LinkType};
 use super::Error;
 use super::pcap::Pcap;
 use super::pcapng::PcapNg;
-use super::window::Window;
+use super::window::{Idle, Window};
 
 /// No record is larger: who claims more has damaged the file.
 pub(super) const RECORD_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -40,11 +40,11 @@ pub(super) enum Format {
 
 impl Format {
     /// Reads what a file begins with.
-    pub(super) fn recognise(window: &mut Window) -> Result<Self, Error> {
-        if PcapNg::begins(window)? {
+    pub(super) fn recognise(window: &mut Window, idle: Idle<'_>) -> Result<Self, Error> {
+        if PcapNg::begins(window, idle)? {
             return Ok(Self::PcapNg(PcapNg::default()));
         }
-        Pcap::recognise(window).map(Self::Pcap)
+        Pcap::recognise(window, idle).map(Self::Pcap)
     }
 
     /// The record that `bytes` begin with, and how many of them it takes.

@@ -10,7 +10,7 @@ use crate::packet::{Captured, LinkType};
 
 use super::Error;
 use super::format::{RECORD_MAX_BYTES, Step, Stop};
-use super::window::Window;
+use super::window::{Idle, Window};
 
 const HEADER_BYTES: usize = 24;
 
@@ -26,8 +26,8 @@ type Parse =
     for<'a> fn(&'a [u8]) -> nom::IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
 
 impl Pcap {
-    pub(super) fn recognise(window: &mut Window) -> Result<Self, Error> {
-        if !window.fill(HEADER_BYTES)? {
+    pub(super) fn recognise(window: &mut Window, idle: Idle<'_>) -> Result<Self, Error> {
+        if !window.fill(HEADER_BYTES, idle)? {
             return Err(Error::NotACapture);
         }
         let (_, header) = parse_pcap_header(window.bytes()).map_err(|_| Error::NotACapture)?;

@@ -10,7 +10,7 @@ use crate::packet::{Captured, LinkType};
 
 use super::Error;
 use super::format::{RECORD_MAX_BYTES, Step, Stop};
-use super::window::Window;
+use super::window::{Idle, Window};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -45,8 +45,8 @@ struct Interface {
 }
 
 impl PcapNg {
-    pub(super) fn begins(window: &mut Window) -> Result<bool, Error> {
-        if !window.fill(BLOCK_MIN_BYTES)? {
+    pub(super) fn begins(window: &mut Window, idle: Idle<'_>) -> Result<bool, Error> {
+        if !window.fill(BLOCK_MIN_BYTES, idle)? {
             return Ok(false);
         }
         let block = Block { bytes: window.bytes(), big_endian: false };

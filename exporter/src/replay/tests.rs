@@ -31,6 +31,7 @@ const USB: u16 = 220;
 struct Found {
     events: Vec<(u64, Vec<u8>)>,
     unread: Vec<LinkType>,
+    idle: u32,
 }
 
 impl Sink for Found {
@@ -42,6 +43,11 @@ impl Sink for Found {
         };
         self.events.push((at.0, payload.to_vec()));
         true
+    }
+
+    fn idle(&mut self) -> bool {
+        self.idle += 1;
+        self.idle < 3
     }
 
     fn unread(&mut self, link: LinkType) {
@@ -223,6 +229,9 @@ fn what_a_snap_length_took_is_known_to_be_missing() {
             self.0.push((segment.len, segment.payload.len()));
             true
         }
+        fn idle(&mut self) -> bool {
+            true
+        }
         fn unread(&mut self, _: LinkType) {}
     }
     let mut lengths = Lengths(Vec::new());
@@ -349,6 +358,27 @@ fn a_reader_that_fails_is_told_with_its_place() {
     let error = ending.expect_err("it cannot be read to its end").to_string();
     assert_eq!(error, format!("cannot be read at byte {len}: the disk is gone"));
     assert_eq!(found.events.len(), 1, "what was there before was read");
+}
+
+/// A pipe: now and then there is nothing in it.
+#[test]
+fn a_reader_without_bytes_is_asked_again_until_nobody_waits() {
+    struct Pipe(io::Cursor<Vec<u8>>, bool);
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            let all_came = self.0.position() == self.0.get_ref().len() as u64;
+            if all_came || self.1 && self.0.position() < 50 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let len = buffer.len().min(25);
+            self.0.read(&mut buffer[..len])
+        }
+    }
+    let file = pcap_of(Order::Little, MICROSECONDS, (1, 0));
+    let (ending, found, _) = read_by(Pipe(io::Cursor::new(file), true));
+    assert_eq!(ending.expect("it is a capture"), Ending::Whole);
+    assert_eq!((found.events.len(), found.idle), (1, 3));
 }
 
 /// Gives as many bytes a time as it is told.

@@ -11,6 +11,9 @@ const READ_BYTES: usize = 256 * 1024;
 /// What a gzip file begins with (RFC 1952 section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// Called when there is nothing to read for the moment; false: nothing more is wanted.
+pub(super) type Idle<'a> = &'a mut dyn FnMut() -> bool;
+
 pub(super) struct Window {
     reader: Box<dyn Read>,
     buffer: Vec<u8>,
@@ -21,9 +24,9 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(reader: Box<dyn Read>) -> Result<Self, Error> {
+    pub(super) fn new(reader: Box<dyn Read>, idle: Idle<'_>) -> Result<Self, Error> {
         let mut window = Self { reader, buffer: Vec::new(), start: 0, end: 0, offset: 0 };
-        if window.fill(GZIP.len())? && window.bytes().starts_with(&GZIP) {
+        if window.fill(GZIP.len(), idle)? && window.bytes().starts_with(&GZIP) {
             let packed = Cursor::new(window.bytes().to_vec()).chain(window.reader);
             window = Self {
                 reader: Box::new(MultiGzDecoder::new(packed)),
@@ -50,8 +53,8 @@ impl Window {
         self.offset += len as u64;
     }
 
-    /// Reads until there are `len` bytes; false: the file ends before.
-    pub(super) fn fill(&mut self, len: usize) -> Result<bool, Error> {
+    /// Reads until there are `len` bytes; false: the file ends before, or `idle` says so.
+    pub(super) fn fill(&mut self, len: usize, idle: Idle<'_>) -> Result<bool, Error> {
         if self.end - self.start >= len {
             return Ok(true);
         }
@@ -64,6 +67,11 @@ impl Window {
                 Ok(0) => return Ok(false),
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !idle() {
+                        return Ok(false);
+                    }
+                }
                 // Of a gzip file that was cut.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
                 Err(source) => return Err(Error::Unreadable { offset: self.offset, source }),
