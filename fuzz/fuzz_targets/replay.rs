@@ -73,7 +73,10 @@ impl Stages {
             match found {
                 Found::Verdict(..) => panic!("there is no kernel side"),
                 Found::Connection(connection) => self.tell(Item::Connection(&connection)),
-                Found::Lookup(lookup) => self.tell(Item::Lookup(&lookup)),
+                Found::Lookup(lookup) => match self.policy.lookup(*lookup) {
+                    Some(lookup) => self.tell(Item::Lookup(&lookup)),
+                    None => self.account.settle(Unit::Dns, Outcome::Filtered, 1),
+                },
                 Found::Handshake(handshake) => match self.policy.handshake(*handshake) {
                     Some(handshake) => self.tell(Item::Handshake(&handshake)),
                     None => self.account.settle(Unit::Tls, Outcome::Filtered, 1),

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -108,13 +108,10 @@ impl Start {
         self
     }
 
-    /// Gives it a file as its standard input.
-    ///
-    /// # Panics
-    /// If the file cannot be read.
+    /// Gives it a file or a pipe as its standard input.
     #[must_use]
-    pub fn stdin(mut self, file: &Path) -> Self {
-        self.command.stdin(File::open(file).expect("a test's file is there"));
+    pub fn stdin(mut self, input: impl Into<Stdio>) -> Self {
+        self.command.stdin(input);
         self
     }
 

@@ -1,10 +1,13 @@
 //! `headertap replay`: real files into the real program, its records and its account out. Needs no
 //! root.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use e2e::agent::{Ended, Start};
 use e2e::captures::{ETHERNET, Files, Frame, SECOND_NS, START_NS, connection, pcap, pcapng};
+use e2e::wait_for;
 
 const CLIENT: &str = "10.0.0.1:40000";
 const SERVER: &str = "10.0.0.2:80";
@@ -71,7 +74,12 @@ fn the_form_of_the_file_makes_no_difference() {
     let expected_logs = logs(replay_all([&expected]));
     assert_eq!(expected_logs.len(), 1);
     assert_eq!(logs(replay_all([&pcapng])), expected_logs);
-    let stdin = Start::replay().json().args(["-"]).stdin(&expected).spawn().wait();
+    let stdin = Start::replay()
+        .json()
+        .args(["-"])
+        .stdin(File::open(&expected).expect("it was written"))
+        .spawn()
+        .wait();
     assert_eq!(logs(stdin), expected_logs);
 }
 
@@ -242,4 +250,27 @@ fn more_than_the_queues_hold_is_written_completely() {
         .wait();
     ended.account().assert_lossless();
     assert_eq!(ended.records.logs.len(), 20_000);
+}
+
+/// `tcpdump -w - | headertap replay -`: what was said is written while the pipe is still open.
+#[test]
+fn a_pipe_is_read_as_it_comes() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let files = Files::default();
+    let output = files.write("out.txt", b"");
+    let agent = Start::replay()
+        .args(["--output", "text", "--output-path"])
+        .args([&output, Path::new("-")])
+        .stdin(reader)
+        .spawn();
+    writer.write_all(&pcap(ETHERNET, &exchange())).expect("the pipe is open");
+    wait_for("the exchange to be written", || {
+        let text = std::fs::read_to_string(&output).expect("it is there");
+        text.contains("/first").then_some(())
+    });
+    // The pipe stays open: only the signal ends it.
+    let ended = agent.stop();
+    ended.account().assert_lossless();
+    assert!(!ended.stderr.contains("cut"), "{}", ended.stderr);
+    drop(writer);
 }
