@@ -1,7 +1,7 @@
 //! The wiring: a [`Config`] in, a running agent out. The only module that names every stage.
 //!
 //! [`run`] watches the host, [`replay`] reads files. Both get the same outputs from here and work
-//! through the same [`stages`]; they differ in where events come from, and in what time it is.
+//! through the same `stages`; they differ in where events come from, and in what time it is.
 
 mod live;
 mod offline;

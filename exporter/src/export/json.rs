@@ -2,7 +2,7 @@
 //! file exporter writes and its `otlpjsonfile` receiver reads.
 //!
 //! The bytes are told as they come, field by field, by the table of what a field is called
-//! ([`schema`]); no message is built. Ids are hexadecimal, 64-bit numbers are strings, and what
+//! (`schema`); no message is built. Ids are hexadecimal, 64-bit numbers are strings, and what
 //! has its default value is not there, in one form as in the other.
 
 mod schema;

@@ -1,7 +1,7 @@
 //! HPACK (RFC 7541): whole field blocks of one direction of a connection in, their fields out, of
 //! which each name and each value is exact or unknown.
 //!
-//! Owns the direction's dynamic table, as far as it is known, in at most [`table::HELD_MAX_BYTES`].
+//! Owns the direction's dynamic table, as far as it is known, in at most `HELD_MAX_BYTES`.
 //! Does not own the block's fragments, which `http2` puts together.
 //!
 //! Indices count from the newest entry, so what was inserted under our eyes since the last loss
