@@ -132,6 +132,15 @@ static __always_inline bool is_told(__u64 decided, const struct segment *s)
 	return verdict == VERDICT_FRAMES && s->seq + s->len == (__u32)decided;
 }
 
+/* A message that follows content which was answered before it ended: nobody opens the window for it.
+ * What begins a message is what someone wrote at once, so only such segments are looked at.
+ */
+static __always_inline bool follows_content(struct __sk_buff *skb, const struct segment *s)
+{
+	return s->flags & TCP_PSH && s->len >= START_BYTES &&
+	       start_of(skb, s->offset, s->len) == START_MESSAGE;
+}
+
 /* The seq up to which a segment that starts at @s may be copied; the segment may be advanced. */
 static __always_inline bool wanted_until(struct __sk_buff *skb, __u64 *chosen, struct segment *s,
 					 __u32 tag, __u32 *until)
@@ -160,6 +169,12 @@ static __always_inline bool wanted_until(struct __sk_buff *skb, __u64 *chosen, s
 	case VERDICT_FRAMES_COPY:
 		*until += COPY_WINDOW;
 		break;
+	case VERDICT_CLOSED:
+		if (!follows_content(skb, s))
+			return false;
+		*until = s->seq + COPY_WINDOW;
+		*chosen = decision(tag, VERDICT_COPY, *until);
+		return true;
 	case VERDICT_PROBE:
 	case VERDICT_COPY:
 		break;

@@ -42,6 +42,7 @@ struct segment {
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
+#define TCP_PSH 0x08
 #define SEQUENCE_FLAGS (TCP_SYN | TCP_FIN | TCP_RST)
 
 /* @offset is where TCP begins, @end where the network packet ends, which may be before the frame

@@ -14,6 +14,8 @@ pub const FIN: u8 = 1;
 pub const SYN: u8 = 2;
 /// Reset the connection.
 pub const RST: u8 = 4;
+/// The receiver is to give what has come to its application.
+pub const PSH: u8 = 8;
 /// The acknowledgement number is significant.
 pub const ACK: u8 = 16;
 

@@ -1,7 +1,7 @@
 //! What the verdict on a direction lets through, and what changes it.
 
 use anyhow::Result;
-use e2e::packets::{ACK, FIN, Packet, RST, SYN};
+use e2e::packets::{ACK, FIN, PSH, Packet, RST, SYN};
 use headertap::flow::Verdict;
 
 use super::{ANSWER, COPY_WINDOW, HEAD, HELLO_WINDOW, Kernel, PROBE_WINDOW, head, payload};
@@ -58,6 +58,25 @@ fn what_only_resembles_http1_is_probed_and_not_copied() -> Result<()> {
 }
 
 /// As many as may be between two segments of a hello (RFC 8446 section 5.1), and no more.
+/// As after a body that was answered before it ended, where user space is late to say how long it
+/// is.
+#[test]
+fn a_head_that_is_written_at_once_opens_a_closed_window() -> Result<()> {
+    let kernel = Kernel::new()?;
+    let first = head();
+    kernel.one(&first)?;
+    let body = at(&first, first.seq + COPY_WINDOW, &[b'x'; 1000]);
+    assert_eq!(kernel.bytes(&body)?, 0, "the window has ended");
+    let pushed = |packet: &Packet| Packet { flags: PSH | ACK, ..packet.clone() };
+    assert_eq!(kernel.bytes(&pushed(&body.next(&[b'x'; 1000])))?, 0, "it is no head");
+    assert_eq!(kernel.bytes(&pushed(&body.next(b"x")))?, 0, "too short to tell");
+    assert_eq!(kernel.bytes(&body.next(HEAD))?, 0, "it is not all of what was written");
+    let second = pushed(&body.next(HEAD));
+    assert_eq!(kernel.one(&second)?.payload, HEAD);
+    assert_eq!(kernel.bytes(&at(&first, second.seq + COPY_WINDOW - 1, &[1; 9]))?, 1);
+    Ok(())
+}
+
 #[test]
 fn a_client_hello_opens_a_window_of_20_kib() -> Result<()> {
     for version in 0..=4 {
