@@ -118,21 +118,22 @@ pub struct View {
     pub socket_cookie: u64,
     /// Inode of the socket's network namespace, 0 where unknown.
     pub netns_inode: u32,
-    /// The connection's id as this end has it; see [`crate::connection::Connection::id`].
+    /// The connection's id as this end has it, see [`crate::connection::Connection::id`], or as an
+    /// observer has; 0 where there is none.
     pub connection_id: u64,
 }
 
 impl View {
     /// The view of whoever has no end of it; `process` stands for nobody's.
     #[must_use]
-    pub fn of_observer(process: Arc<Process>, span: SpanContext) -> Self {
+    pub fn of_observer(process: Arc<Process>, span: SpanContext, connection_id: u64) -> Self {
         Self {
             role: Role::Observer,
             process,
             span,
             socket_cookie: 0,
             netns_inode: 0,
-            connection_id: 0,
+            connection_id,
         }
     }
 }

@@ -252,6 +252,22 @@ fn more_than_the_queues_hold_is_written_completely() {
     assert_eq!(ended.records.logs.len(), 20_000);
 }
 
+#[test]
+fn the_exchanges_of_a_connection_share_its_id() {
+    let files = Files::default();
+    let twice = [(true, REQUEST), (false, RESPONSE), (true, REQUEST), (false, RESPONSE)];
+    let mut frames = connection(CLIENT, SERVER, START_NS, &twice);
+    frames.extend(connection("10.0.0.1:40001", SERVER, START_NS + SECOND_NS, &twice));
+    // The same ports once more, as a new connection.
+    frames.extend(connection(CLIENT, SERVER, START_NS + 10 * SECOND_NS, &twice));
+    let ended = replay_all([files.write("three.pcap", &pcap(ETHERNET, &frames))]);
+    let logs = &ended.records.logs;
+    let ids: Vec<_> = logs.iter().map(|log| log.text("headertap.connection.id")).collect();
+    assert_eq!(ids.len(), 6);
+    assert!(ids[0].is_some() && ids[0] == ids[1] && ids[2] == ids[3] && ids[4] == ids[5]);
+    assert!(ids[0] != ids[2] && ids[2] != ids[4] && ids[0] != ids[4], "{ids:?}");
+}
+
 /// `tcpdump -w - | headertap replay -`: what was said is written while the pipe is still open.
 #[test]
 fn a_pipe_is_read_as_it_comes() {

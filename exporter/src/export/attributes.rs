@@ -160,9 +160,11 @@ impl<'v, F: FnMut(Key<'_>, Value<'_>)> Visit<'v, F> {
         self.written(name, |text| push_ip(text, ip));
     }
 
-    /// An id of 64 bits, as 16 hexadecimal digits.
+    /// An id of 64 bits, as 16 hexadecimal digits; 0 is none.
     fn id(&mut self, name: &'static str, id: u64) {
-        self.written(name, |text| push_hex(text, id));
+        if id != 0 {
+            self.written(name, |text| push_hex(text, id));
+        }
     }
 
     /// What numbers are called, in their order; nothing where there are none.

@@ -274,7 +274,7 @@ fn lookup(
         .filter_map(|(role, end)| end.map(|end| view(role, end)))
         .collect();
     if views.is_empty() {
-        views.push(View::of_observer(scope.shared.nobody.clone(), SpanContext::default()));
+        views.push(View::of_observer(scope.shared.nobody.clone(), SpanContext::default(), 0));
     }
     Lookup {
         client: key.client,

@@ -38,7 +38,7 @@ impl Flow {
         let mut views: Vec<View> = ends.into_iter().filter_map(of_end).collect();
         if views.is_empty() {
             let nobody = scope.shared.nobody.clone();
-            views.push(View::of_observer(nobody, SpanContext::default()));
+            views.push(View::of_observer(nobody, SpanContext::default(), self.id()));
         }
         views
     }

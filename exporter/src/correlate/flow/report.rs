@@ -1,5 +1,9 @@
 //! From a connection's messages to an [`Exchange`]: who took part, and under which trace.
 
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+
 use crate::dns::{Lookup, Transport};
 use crate::exchange::{Dropped, Exchange, Role, View};
 use crate::flow::{Direction, Side};
@@ -135,8 +139,16 @@ impl Flow {
             views.push(end.view(Role::Server, span));
         }
         if views.is_empty() {
-            views.push(View::of_observer(scope.shared.nobody.clone(), Tracer::observer(trace)));
+            let nobody = scope.shared.nobody.clone();
+            views.push(View::of_observer(nobody, Tracer::observer(trace), self.id()));
         }
         views
+    }
+    /// The connection's id where no socket of this host gives it one: what it is between, and when
+    /// it was first seen.
+    pub(super) fn id(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        (self.key, self.start).hash(&mut hasher);
+        hasher.finish()
     }
 }
