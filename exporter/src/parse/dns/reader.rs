@@ -1,8 +1,9 @@
 //! The bytes of one message, read in order; names follow pointers back.
 //!
 //! Every length and every pointer in a message is chosen by a stranger: bytes are taken only
-//! through [`Reader`], which cannot run past its end, and a pointer leads only to what stands
-//! before the place it was followed from, so that no chain of them is endless.
+//! through [`Reader`], which cannot run past its end, and a pointer leads only to a name that ends
+//! before the one it is part of begins (RFC 1035 section 4.1.4: a prior occurrence), so that no chain
+//! of them is endless, and what is captured of a message says all that the names in it are.
 
 use super::Error;
 use super::text::push_label;
@@ -85,8 +86,10 @@ impl<'a> Reader<'a> {
         let mut before = self.at;
         let mut after = None;
         let mut size = 1; // the root's length octet
+        // A name that was pointed to has all its bytes before this one.
+        let short = |after: Option<usize>| after.map_or(Error::Short, |_| Error::Malformed);
         loop {
-            match labels.u8()? {
+            match labels.u8().map_err(|_| short(after))? {
                 0 => break,
                 len @ ..=LABEL_MAX_BYTES => {
                     size += 1 + usize::from(len);
@@ -96,16 +99,20 @@ impl<'a> Reader<'a> {
                     if text.len() > start {
                         text.push('.');
                     }
-                    push_label(text, labels.take(usize::from(len))?);
+                    push_label(text, labels.take(usize::from(len)).map_err(|_| short(after))?);
                 }
                 high @ POINTER.. => {
-                    let target = u16::from_be_bytes([high & !POINTER, labels.u8()?]).into();
+                    let target = u16::from_be_bytes([
+                        high & !POINTER,
+                        labels.u8().map_err(|_| short(after))?,
+                    ])
+                    .into();
                     after.get_or_insert(labels.at);
                     if !(HEADER_BYTES..before).contains(&target) {
                         return Err(Error::Malformed);
                     }
+                    labels = Self { at: target, end: before, ..labels };
                     before = target;
-                    labels = Self { at: target, end: self.message.len(), ..labels };
                 }
                 _ => return Err(Error::Malformed),
             }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, proptest};
 
 use super::reader::Reader;
-use super::{Message, Source, Unreadable, message, rdata, strict_message};
+use super::{Error, Message, Source, Unreadable, message, rdata, strict_message};
 use crate::dns::registry::type_name;
 use crate::dns::{Extent, Record};
 
@@ -237,4 +237,13 @@ fn every_day_of_a_signature_has_its_date() {
             }
         }
     }
+}
+
+/// Else a message that was captured in part would tell other names than the whole.
+#[test]
+fn a_pointer_leads_to_a_name_that_ends_before_the_one_it_is_part_of() {
+    let message = [&[0; 12], b"\x02ab\xc0\x0c".as_slice()].concat();
+    let mut reader = Reader::new(&message);
+    reader.take(15).expect("the name begins there");
+    assert_eq!(reader.name(&mut String::new()), Err(Error::Malformed));
 }
